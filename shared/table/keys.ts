@@ -47,7 +47,10 @@ export const sendRing = 1440
 
 export const keys = {
   campaign: (ws: string, cmp: string): Key => ({ pk: `W#${ws}`, sk: `CMP#${cmp}` }),
-  recipient: (ws: string, cmp: string, ordinal: number): Key => ({ pk: `C#${ws}#${cmp}`, sk: `RCP#${pad(ordinal, 7)}` }),
+  recipient: (ws: string, cmp: string, ordinal: number): Key => ({
+    pk: `C#${ws}#${cmp}`,
+    sk: `RCP#${pad(ordinal, 7)}`,
+  }),
   person: (ws: string, cmp: string, xUserId: string): Key => ({ pk: `C#${ws}#${cmp}`, sk: `XID#${xUserId}` }),
   relay: (ws: string, cmp: string, person: string): Key => ({ pk: `C#${ws}#${cmp}`, sk: `RLY#${person}` }),
   link: (host: string, slug: string): Key => ({ pk: `L#${host}#${slug}`, sk: 'LINK' }),
@@ -63,7 +66,8 @@ export const keys = {
   notice: (ws: string, id: string): Key => ({ pk: `N#${ws}`, sk: id }),
   agenda: (at: number, ws: string, cmp: string): Key => ({ pk: 'AGENDA', sk: `${pad(at, 15)}#${ws}#${cmp}` }),
 
-  total: (ws: string, cmp: string | undefined, sk: string): Key => ({ pk: `T#${ws}#${cmp ?? ''}`, sk }),
+  /** `name` is one of shared/track/total-names.ts. */
+  total: (ws: string, cmp: string | undefined, name: string): Key => ({ pk: `T#${ws}#${cmp ?? ''}`, sk: name }),
   deadLetter: (shard: string, sequence: string): Key => ({ pk: 'DEAD', sk: `${shard}:${sequence}` }),
   shard: (shard: string): Key => ({ pk: 'SHARD', sk: shard }),
 
@@ -79,14 +83,6 @@ export const keys = {
   salt: (day: string): Key => ({ pk: `SALT#${day}`, sk: 'SALT' }),
   send: (acc: string, index: number): Key => ({ pk: `SENDS#${acc}`, sk: pad(index % sendRing, 4) }),
   idempotency: (ws: string, key: string): Key => ({ pk: `IDEM#${ws}`, sk: key }),
-} as const
-
-/** Sort keys within `T#ws#cmp`. */
-export const totalKeys = {
-  campaign: 'CAMPAIGN',
-  hour: (t: number): string => `HOUR#${new Date(t).toISOString().slice(0, 13)}`,
-  link: (kind: string, host: string, slug: string): string => `LINK#${kind}#${host}#${slug}`,
-  segment: (name: string, value: string): string => `SEG#${name}=${value}`,
 } as const
 
 /** The UTC day of a time, as in `2026-11-24`. */

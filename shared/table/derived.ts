@@ -1,0 +1,73 @@
+/** Writes what the roll-up derives. Every write may be repeated: a minimum, a set union, a put if absent. */
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { env } from '../env.ts'
+import type { Notice } from '../facts.ts'
+import type { Derived, FirstRead, VisitorDayGrowth } from '../track/derive.ts'
+import { eachLimited, isConditionFailed, type Table } from './client.ts'
+import { keys } from './keys.ts'
+
+const atOnce = 8
+/** Visitor-days and notices stay as long as hit blocks. */
+export const factLifeSeconds = 400 * 86_400
+const noticeLifeSeconds = 90 * 86_400
+
+export function createDerived(table: Table) {
+  const TableName = env.table('facts')
+
+  async function firstRead({ host, slug, at }: FirstRead): Promise<void> {
+    await table.send(
+      new UpdateCommand({
+        TableName,
+        Key: keys.link(host, slug),
+        UpdateExpression: 'SET firstReadAt = :at',
+        ConditionExpression: 'attribute_exists(pk) AND (attribute_not_exists(firstReadAt) OR firstReadAt > :at)',
+        ExpressionAttributeValues: { ':at': at },
+      }),
+    )
+  }
+
+  async function visitorDay(growth: VisitorDayGrowth, ttl: number): Promise<void> {
+    const { kind: _, linkKind, halfHours, day, visitor, ...rest } = growth
+    const fixed = Object.entries({ type: 'visitor_day', ...rest, kind: linkKind, ttl })
+    await table.send(
+      new UpdateCommand({
+        TableName,
+        Key: keys.visitorDay(growth.host, growth.slug, day, visitor),
+        UpdateExpression: `SET ${fixed.map((_, i) => `#a${i} = if_not_exists(#a${i}, :a${i})`).join(', ')} ADD halfHours :h`,
+        ExpressionAttributeNames: Object.fromEntries(fixed.map(([name], i) => [`#a${i}`, name])),
+        ExpressionAttributeValues: {
+          ':h': halfHours,
+          ...Object.fromEntries(fixed.map(([, value], i) => [`:a${i}`, value])),
+        },
+      }),
+    )
+  }
+
+  async function notice(item: Notice, ttl: number): Promise<void> {
+    await table.send(
+      new PutCommand({
+        TableName,
+        Item: { ...keys.notice(item.ws, item.id), ...item, ttl },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    )
+  }
+
+  async function write(derived: Derived, nowSeconds: number): Promise<void> {
+    try {
+      if (derived.kind === 'first_read') await firstRead(derived)
+      else if (derived.kind === 'visitor_day') await visitorDay(derived, nowSeconds + factLifeSeconds)
+      else await notice(derived.notice, nowSeconds + noticeLifeSeconds)
+    } catch (error) {
+      // It was there already, or an earlier read is: nothing to do.
+      if (!isConditionFailed(error)) throw error
+    }
+  }
+
+  return {
+    async write(all: Derived[], nowWall: number): Promise<void> {
+      const nowSeconds = Math.floor(nowWall / 1000)
+      await eachLimited(all, atOnce, (derived) => write(derived, nowSeconds))
+    },
+  }
+}

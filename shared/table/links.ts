@@ -1,0 +1,75 @@
+/** Links, relays and suppressions: what the pages and the API read and write, through the SDK. */
+import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb'
+import { env } from '../env.ts'
+import type { Link, Relay, Suppression } from '../facts.ts'
+import { isConditionFailed, type Table } from './client.ts'
+import { keys } from './keys.ts'
+
+export function createLinks(table: Table) {
+  const TableName = env.table('facts')
+
+  return {
+    async get(host: string, slug: string): Promise<Link | undefined> {
+      const { Item } = await table.send(new GetCommand({ TableName, Key: keys.link(host, slug) }))
+      return Item as Link | undefined
+    },
+
+    async create(link: Link): Promise<'created' | 'taken'> {
+      const Item = { ...keys.link(link.host, link.slug), ...link }
+      try {
+        await table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
+        return 'created'
+      } catch (error) {
+        if (isConditionFailed(error)) return 'taken'
+        throw error
+      }
+    },
+
+    /** The relay of `person` (their ask link's slug, or a visitor on somebody's relay link), if they pressed. */
+    async relayOf(ws: string, cmp: string, person: string): Promise<Relay | undefined> {
+      const { Item } = await table.send(
+        new GetCommand({ TableName, Key: keys.relay(ws, cmp, person), ConsistentRead: true }),
+      )
+      return Item as Relay | undefined
+    },
+
+    /** Records a relay and mints its link, both or none. A second press finds the first one's link. */
+    async recordRelay(person: string, relay: Relay, link: Link): Promise<Relay> {
+      const Item = { ...keys.relay(relay.ws, relay.cmp, person), ...relay }
+      const ConditionExpression = 'attribute_not_exists(pk)'
+      const linkItem = { ...keys.link(link.host, link.slug), ...link }
+      try {
+        await table.send(
+          new TransactWriteCommand({
+            TransactItems: [
+              { Put: { TableName, Item, ConditionExpression } },
+              { Put: { TableName, Item: linkItem, ConditionExpression } },
+            ],
+          }),
+        )
+        return relay
+      } catch (error) {
+        const known = isConditionFailed(error) ? await this.relayOf(relay.ws, relay.cmp, person) : undefined
+        if (known) return known
+        throw error
+      }
+    },
+
+    /** At once and for good; saying it twice is saying it once. */
+    async suppress(suppression: Suppression): Promise<void> {
+      const Item = { ...keys.suppression(suppression.ws, suppression.token), ...suppression }
+      try {
+        await table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
+      } catch (error) {
+        if (!isConditionFailed(error)) throw error
+      }
+    },
+
+    async isSuppressed(ws: string, token: string): Promise<boolean> {
+      const { Item } = await table.send(new GetCommand({ TableName, Key: keys.suppression(ws, token) }))
+      return Item !== undefined
+    },
+  }
+}
+
+export type Links = ReturnType<typeof createLinks>

@@ -1,0 +1,124 @@
+/** Recipients of a campaign, by ordinal; nobody is in a campaign twice. */
+import { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { env } from '../env.ts'
+import { Fault } from '../fault.ts'
+import type { Recipient } from '../facts.ts'
+import { eachLimited, isConditionFailed, type Table } from './client.ts'
+import { keys } from './keys.ts'
+import { queryAll } from './totals.ts'
+
+const atOnce = 8
+const page = 25
+
+export type NewRecipient = Omit<Recipient, 'type' | 'ws' | 'cmp' | 'ordinal'>
+
+export interface Added {
+  pending: number
+  suppressed: number
+  /** X ids that were in the campaign already, whose rows were left as they are. */
+  duplicates: string[]
+}
+
+export function createRecipients(table: Table) {
+  const TableName = env.table('facts')
+
+  /** Takes the next ordinals, while the campaign is a draft; gaps do no harm. */
+  async function reserve(ws: string, cmp: string, n: number): Promise<number> {
+    try {
+      const { Attributes } = await table.send(
+        new UpdateCommand({
+          TableName,
+          Key: keys.campaign(ws, cmp),
+          UpdateExpression: 'ADD recipients :n, version :one',
+          ConditionExpression: '#state = :draft',
+          ExpressionAttributeNames: { '#state': 'state' },
+          ExpressionAttributeValues: { ':n': n, ':one': 1, ':draft': 'draft' },
+          ReturnValues: 'UPDATED_NEW',
+        }),
+      )
+      return Number(Attributes?.recipients) - n
+    } catch (error) {
+      if (!isConditionFailed(error)) throw error
+      throw new Fault('conflict', 'Recipients can be added while the campaign is a draft; this one is not any more.')
+    }
+  }
+
+  async function addOne(recipient: Recipient): Promise<'added' | 'duplicate'> {
+    const { ws, cmp, ordinal, xUserId } = recipient
+    const person = { ...keys.person(ws, cmp, xUserId), ordinal }
+    try {
+      await table.send(
+        new TransactWriteCommand({
+          TransactItems: [
+            { Put: { TableName, Item: person, ConditionExpression: 'attribute_not_exists(pk)' } },
+            { Put: { TableName, Item: { ...keys.recipient(ws, cmp, ordinal), ...recipient } } },
+          ],
+        }),
+      )
+      return 'added'
+    } catch (error) {
+      if (isConditionFailed(error)) return 'duplicate'
+      throw error
+    }
+  }
+
+  return {
+    /** @throws Fault conflict when the campaign is no draft any more. */
+    async add(ws: string, cmp: string, all: NewRecipient[]): Promise<Added> {
+      const added: Added = { pending: 0, suppressed: 0, duplicates: [] }
+      if (all.length === 0) return added
+      const before = await reserve(ws, cmp, all.length)
+      const rows = all.map((one, i): Recipient => ({ type: 'recipient', ws, cmp, ordinal: before + i + 1, ...one }))
+      await eachLimited(rows, atOnce, async (row) => {
+        if ((await addOne(row)) === 'duplicate') added.duplicates.push(row.xUserId)
+        else added[row.status === 'suppressed' ? 'suppressed' : 'pending']++
+      })
+      return added
+    },
+
+    async get(ws: string, cmp: string, ordinal: number): Promise<Recipient | undefined> {
+      const Key = keys.recipient(ws, cmp, ordinal)
+      const { Item } = await table.send(new GetCommand({ TableName, Key, ConsistentRead: true }))
+      return Item as Recipient | undefined
+    },
+
+    /** In order of ordinals, from the one after `after`. */
+    async list(ws: string, cmp: string, after: number, limit: number): Promise<Recipient[]> {
+      const { pk, sk } = keys.recipient(ws, cmp, after + 1)
+      const { Items = [] } = await table.send(
+        new QueryCommand({
+          TableName,
+          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+          ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': 'RCP#~' },
+          ConsistentRead: true,
+          Limit: limit,
+        }),
+      )
+      return Items as Recipient[]
+    },
+
+    /** The next one to write to, and the ordinal up to which all are settled. */
+    async nextPending(ws: string, cmp: string, cursor: number): Promise<{ next?: Recipient; settledTo: number }> {
+      let settledTo = cursor
+      for (;;) {
+        const rows = await this.list(ws, cmp, settledTo, page)
+        for (const row of rows) {
+          if (row.status === 'pending') return { next: row, settledTo }
+          if (row.status === 'sending') return { settledTo }
+          settledTo = row.ordinal
+        }
+        if (rows.length < page) return { settledTo }
+      }
+    },
+
+    /** Is anyone still pending or sending? Read from the recipients themselves, never from totals. */
+    async unsettled(ws: string, cmp: string): Promise<boolean> {
+      for await (const row of queryAll(table, TableName, keys.recipient(ws, cmp, 0).pk, 'RCP#')) {
+        if (row.status === 'pending' || row.status === 'sending') return true
+      }
+      return false
+    },
+  }
+}
+
+export type Recipients = ReturnType<typeof createRecipients>

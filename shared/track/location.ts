@@ -1,0 +1,19 @@
+/** Where a link leads. */
+import type { Link } from '../facts.ts'
+import { operatorMark, type Visit } from './visit.ts'
+
+/**
+ * An ask link leads to its relay page, relative so that the visitor stays on the host they came to, and with the
+ * operator's mark so that a press there is theirs too. Every other kind leads to its destination.
+ */
+export function locationOf(link: Link, visit: Pick<Visit, 'operator'>): string {
+  if (link.kind === 'ask') return `/p/${link.slug}${visit.operator ? `?${operatorMark}` : ''}`
+  return link.via ? withVia(link.destination, link.slug) : link.destination
+}
+
+/** Adds `via=<slug>` to the query, before any fragment, and leaves the rest of the URL as it was written. */
+export function withVia(destination: string, slug: string): string {
+  const hash = destination.indexOf('#')
+  const page = hash < 0 ? destination : destination.slice(0, hash)
+  return `${page}${page.includes('?') ? '&' : '?'}via=${slug}${hash < 0 ? '' : destination.slice(hash)}`
+}
