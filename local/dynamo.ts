@@ -21,6 +21,7 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
 import type { TableName } from '../shared/env.ts'
+import { log } from '../shared/log.ts'
 import { tables } from '../shared/topology.ts'
 
 /** A start that cannot go on, with words for the person at the keyboard. */
@@ -103,54 +104,68 @@ function indexStream(db: DatabaseSync): void {
   )
 }
 
-export async function startDynamo(options: {
-  dataDir: string
-  onExit?: (code: number | null) => void
-}): Promise<Dynamo> {
+export async function startDynamo(options: { dataDir: string }): Promise<Dynamo> {
   const dbPath = join(options.dataDir, 'tables.sqlite')
   const pidFile = join(options.dataDir, 'engine.pid')
   const file = engineFile()
   await endLeftover(pidFile, dbPath)
   const port = await freePort()
-  const engine = [file, 'serve', '--host', '127.0.0.1', '--port', String(port), '--db-path', dbPath]
-  // Its own process group: Ctrl-C reaches us alone, and we end it in order.
-  const child = spawn('sh', ['-c', supervisor, 'sh', pidFile, ...engine], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-    detached: true,
-  })
-  let words = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    words = (words + chunk.toString()).slice(-2000)
-  })
-  if (!(await answers(port, child))) {
-    child.stdin.end()
-    throw new StartError(`The table engine did not start on ${dbPath}.\n${words.trim()}`)
+  const command = [file, 'serve', '--host', '127.0.0.1', '--port', String(port), '--db-path', dbPath]
+  let child = spawnEngine(pidFile, command)
+  if (!(await answers(port, child.process))) {
+    child.process.stdin.end()
+    throw new StartError(`The table engine did not start on ${dbPath}.\n${child.words().trim()}`)
   }
   const db = new DatabaseSync(dbPath)
   indexStream(db)
   let stopping = false
-  child.on('exit', (code) => {
-    if (!stopping) options.onExit?.(code)
-  })
+  // An engine that dies alone comes back on the same port; until then writes fail and hits are spilled.
+  const watch = () =>
+    child.process.once('exit', (code) => {
+      if (stopping) return
+      log('error', 'engine.restarted', { code })
+      setTimeout(() => {
+        if (stopping) return
+        child = spawnEngine(pidFile, command)
+        watch()
+      }, 200)
+    })
+  watch()
   return {
     endpoint: `http://127.0.0.1:${port}`,
-    trim(table, sequence) {
-      // The newest record stays: the engine numbers the next one after the highest it holds.
-      db.prepare(
-        `DELETE FROM _stream_records WHERE table_name = ? AND CAST(sequence_number AS INTEGER) <= CAST(? AS INTEGER)
-         AND CAST(sequence_number AS INTEGER) <
-             (SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?)`,
-      ).run(table, sequence, table)
-    },
+    trim: (table, sequence) => trimStream(db, table, sequence),
     async stop() {
       stopping = true
       db.close()
-      if (child.exitCode !== null) return
-      const ended = once(child, 'exit')
-      child.stdin.end()
+      if (child.process.exitCode !== null) return
+      const ended = once(child.process, 'exit')
+      child.process.stdin.end()
       await ended
     },
   }
+}
+
+function spawnEngine(pidFile: string, command: string[]) {
+  // Its own process group: Ctrl-C reaches us alone, and we end it in order.
+  const process = spawn('sh', ['-c', supervisor, 'sh', pidFile, ...command], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+  })
+  let words = ''
+  process.stderr.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-2000)
+  })
+  process.stdin.on('error', () => {})
+  return { process, words: () => words }
+}
+
+/** The newest record stays: the engine numbers the next one after the highest it holds. */
+function trimStream(db: DatabaseSync, table: string, sequence: string): void {
+  db.prepare(
+    `DELETE FROM _stream_records WHERE table_name = ? AND CAST(sequence_number AS INTEGER) <= CAST(? AS INTEGER)
+     AND CAST(sequence_number AS INTEGER) <
+         (SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?)`,
+  ).run(table, sequence, table)
 }
 
 /** Creates the tables of the topology that are not there yet. Physical names: `<prefix>-facts` … */

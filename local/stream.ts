@@ -34,12 +34,8 @@ export interface FeedOptions {
 }
 
 export async function startFeed(options: FeedOptions): Promise<Feed> {
-  const settings = { endpoint: options.endpoint, region: 'local' }
-  const db = new DynamoDBClient(settings)
-  const streams = new DynamoDBStreamsClient(settings)
-  const { Table } = await db.send(new DescribeTableCommand({ TableName: options.table }))
-  const StreamArn = Table?.LatestStreamArn
-  if (!StreamArn) throw new Error(`${options.table} has no stream`)
+  const streams = new DynamoDBStreamsClient({ endpoint: options.endpoint, region: 'local' })
+  const StreamArn = await streamArn(options)
   const passed = new Map<string, string>()
   const started = new Map<string, Promise<void>>()
   let stopping = false
@@ -52,20 +48,23 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
   }
 
   async function follow(shard: string): Promise<void> {
-    let iterator = await open(shard, passed.get(shard) ?? (await options.checkpoint(shard)))
-    for (let waitMs = idleMs; !stopping && iterator; ) {
+    const start = async () => open(shard, passed.get(shard) ?? (await options.checkpoint(shard)))
+    let iterator: string | undefined
+    for (let waitMs = idleMs, ended = false; !stopping && !ended; ) {
       try {
+        iterator ??= await start()
         const { Records = [], NextShardIterator } = await streams.send(
           new GetRecordsCommand({ ShardIterator: iterator, Limit: options.batchSize }),
         )
         for (const batch of cut(Records)) await deliver(shard, batch)
         iterator = NextShardIterator
+        ended = iterator === undefined
         waitMs = Records.length > 0 ? 0 : Math.min(slowestIdleMs, waitMs + idleMs)
       } catch (error) {
         if (stopping) return
         log('error', 'stream.retry', { shard, reason: reasonOf(error) })
         waitMs = 500
-        iterator = await open(shard, passed.get(shard) ?? (await options.checkpoint(shard))).catch(() => iterator)
+        iterator = undefined
       }
       if (waitMs > 0) await sleep(waitMs)
     }
@@ -78,16 +77,15 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     if (last) passed.set(shard, last)
   }
 
-  async function open(shard: string, after: string | undefined): Promise<string | undefined> {
-    const from = after
-      ? { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER' as const, SequenceNumber: String(BigInt(after)) }
-      : { ShardIteratorType: 'TRIM_HORIZON' as const }
-    const { ShardIterator } = await streams.send(new GetShardIteratorCommand({ StreamArn, ShardId: shard, ...from }))
-    return ShardIterator
+  async function open(ShardId: string, after: string | undefined): Promise<string | undefined> {
+    return (await streams.send(iteratorAfter(StreamArn, ShardId, after))).ShardIterator
   }
 
   await discover()
-  const rediscover = setInterval(() => void discover().catch(() => {}), 10_000)
+  const rediscover = setInterval(
+    () => void discover().catch((error: unknown) => log('warn', 'stream.discover', { reason: reasonOf(error) })),
+    10_000,
+  )
   return {
     passed,
     async stop() {
@@ -95,8 +93,47 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
       clearInterval(rediscover)
       await Promise.allSettled(started.values())
       streams.destroy()
-      db.destroy()
     },
+  }
+}
+
+async function streamArn({ endpoint, table }: Pick<FeedOptions, 'endpoint' | 'table'>): Promise<string> {
+  const db = new DynamoDBClient({ endpoint, region: 'local' })
+  try {
+    const { Table } = await db.send(new DescribeTableCommand({ TableName: table }))
+    if (!Table?.LatestStreamArn) throw new Error(`${table} has no stream`)
+    return Table.LatestStreamArn
+  } finally {
+    db.destroy()
+  }
+}
+
+function iteratorAfter(StreamArn: string, ShardId: string, after: string | undefined): GetShardIteratorCommand {
+  const from = after
+    ? { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER' as const, SequenceNumber: String(BigInt(after)) }
+    : { ShardIteratorType: 'TRIM_HORIZON' as const }
+  return new GetShardIteratorCommand({ StreamArn, ShardId, ...from })
+}
+
+/** Where the stream ends, when the function has passed all of it; undefined when a record is still to come. */
+export async function drainedAt(
+  options: Pick<FeedOptions, 'endpoint' | 'table' | 'checkpoint'>,
+): Promise<string | undefined> {
+  const streams = new DynamoDBStreamsClient({ endpoint: options.endpoint, region: 'local' })
+  try {
+    const StreamArn = await streamArn(options)
+    const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }))
+    const ends: string[] = []
+    for (const { ShardId = '' } of StreamDescription?.Shards ?? []) {
+      const checkpoint = await options.checkpoint(ShardId)
+      const { ShardIterator } = await streams.send(iteratorAfter(StreamArn, ShardId, checkpoint))
+      const { Records = [] } = await streams.send(new GetRecordsCommand({ ShardIterator, Limit: 1 }))
+      if (Records.length > 0) return undefined
+      ends.push(`${ShardId} ${checkpoint ?? ''}`)
+    }
+    return ends.sort().join('\n')
+  } finally {
+    streams.destroy()
   }
 }
 

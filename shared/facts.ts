@@ -74,6 +74,7 @@ export interface Recipient {
   handle: string
   name: string
   segments: Segments
+  followers?: number
   consent?: Consent
   /** The attempt that holds this recipient while `sending`. */
   attempt?: string

@@ -89,7 +89,8 @@ export function createAccounts(table: Table) {
         TableName,
         Key: keys.token(account),
         UpdateExpression: 'SET refreshUntilWall = :until',
-        ConditionExpression: 'version = :version AND (attribute_not_exists(refreshUntilWall) OR refreshUntilWall < :now)',
+        ConditionExpression:
+          'version = :version AND (attribute_not_exists(refreshUntilWall) OR refreshUntilWall < :now)',
         ExpressionAttributeValues: { ':until': untilWall, ':version': version, ':now': nowWall },
       })
       return once(table.send(update), 'locked' as const, 'busy' as const)

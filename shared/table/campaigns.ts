@@ -1,5 +1,6 @@
 /** Campaigns and what waits for its time. A change of state is one conditional write: two cannot both succeed. */
 import {
+  DeleteCommand,
   GetCommand,
   PutCommand,
   QueryCommand,
@@ -133,6 +134,11 @@ export function createCampaigns(table: Table) {
         }),
       )
       return Items as AgendaEntry[]
+    },
+
+    /** Takes an entry off the agenda that has nothing left to do. */
+    async forget(entry: AgendaEntry): Promise<void> {
+      await table.send(new DeleteCommand({ TableName: facts, Key: agendaKey(entry) }))
     },
 
     /** Campaigns an account is sending, paused ones among them. */

@@ -1,8 +1,8 @@
 /** Recipients of a campaign, by ordinal; nobody is in a campaign twice. */
 import { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
-import { Fault } from '../fault.ts'
 import type { Recipient } from '../facts.ts'
+import { Fault } from '../fault.ts'
 import { eachLimited, isConditionFailed, type Table } from './client.ts'
 import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'

@@ -14,16 +14,38 @@ export interface StreamRecord {
   }
 }
 
+const usable = /^\d{1,40}$/
+
 /** 1 digit on dynoxide, 21 on DynamoDB Local, up to 40 on AWS: padded, text order is number order everywhere. */
 export function padSequence(sequence: string): string {
-  if (!/^\d{1,40}$/.test(sequence)) throw new RangeError(`a sequence number of ${JSON.stringify(sequence)}`)
+  if (!usable.test(sequence)) throw new RangeError(`a sequence number of ${JSON.stringify(sequence)}`)
   return sequence.padStart(40, '0')
 }
 
-/** Undefined for rows of the facts table that are no facts (agenda, persons). @throws on a record without shape. */
+/** The padded sequence number of a record, when it has one that can be used. */
+export function sequenceOf(record: StreamRecord): string | undefined {
+  const sequence = record.dynamodb?.SequenceNumber
+  return typeof sequence === 'string' && usable.test(sequence) ? padSequence(sequence) : undefined
+}
+
+/** @throws on a record without shape. */
 export function readChange(record: StreamRecord): Change {
-  const sequence = padSequence(record.dynamodb?.SequenceNumber ?? '')
-  return { sequence, old: image(record.dynamodb?.OldImage), new: image(record.dynamodb?.NewImage) }
+  return { sequence: padSequence(record.dynamodb?.SequenceNumber ?? ''), ...readImages(record) }
+}
+
+/** Without its old image a change would count as a birth; without its new one, as nothing. */
+const imagesOf: Record<string, string> = { INSERT: 'new', MODIFY: 'old and new', REMOVE: 'old' }
+
+/**
+ * The fact before and after. Undefined for rows of the facts table that are no facts (agenda, persons).
+ * @throws on a record without the images its event must carry.
+ */
+export function readImages(record: StreamRecord): Pick<Change, 'old' | 'new'> {
+  const { OldImage, NewImage } = record.dynamodb ?? {}
+  const carried = [OldImage && 'old', NewImage && 'new'].filter(Boolean).join(' and ')
+  if (imagesOf[record.eventName ?? ''] !== carried)
+    throw new RangeError(`a record of ${record.eventName ?? 'no event'} with ${carried || 'no'} image`)
+  return { old: image(OldImage), new: image(NewImage) }
 }
 
 const bookkeeping = /^(AGENDA$|XID#)/

@@ -18,7 +18,6 @@ const atOnce = 8
 const checkpointPrefix = 'ck.'
 /** A stream keeps records for 24 hours: a shard silent for twice that can deliver nothing more. */
 const shardLifeMs = 48 * 3_600_000
-const manyCheckpoints = 8
 
 export interface CampaignTotals {
   campaign: TotalFields
@@ -27,22 +26,23 @@ export interface CampaignTotals {
   relays: { slug: string; generation: number; visits: number }[]
 }
 
-export function createTotals(table: Table) {
+export function createTotals(table: Table, wall: () => number = Date.now) {
   const TableName = env.table('totals')
 
   /** Adds what is above the total's checkpoint; nothing when all of it was added before. */
-  async function applyOne(shard: string, total: FoldedTotal): Promise<void> {
+  async function applyOne(shard: string, total: FoldedTotal, hasEnded: HasEnded): Promise<void> {
+    const key = keys.total(total.ws, total.cmp, total.name)
     let checkpoint: string | undefined
     for (;;) {
       const delta = deltaAfter(total, checkpoint)
       if (delta === undefined) return
-      const done = await tryAdd(keys.total(total.ws, total.cmp, total.name), shard, delta)
-      if (done.added) return await prune(keys.total(total.ws, total.cmp, total.name), done.item)
+      const done = await tryAdd(key, shard, delta)
+      if (done.added) return await prune(key, shard, done.before, hasEnded)
       checkpoint = done.checkpoint
     }
   }
 
-  type Tried = { added: true; item: Record<string, unknown> } | { added: false; checkpoint: string }
+  type Tried = { added: true; before: Record<string, unknown> } | { added: false; checkpoint: string }
 
   async function tryAdd(key: Key, shard: string, delta: TotalDelta): Promise<Tried> {
     const ck = checkpointPrefix + shard
@@ -56,11 +56,11 @@ export function createTotals(table: Table) {
           ConditionExpression: 'attribute_not_exists(#ck) OR #ck < :first',
           ExpressionAttributeNames: { '#ck': ck, ...names },
           ExpressionAttributeValues: { ':first': delta.first, ':last': delta.last, ...values },
-          ReturnValues: 'ALL_NEW',
+          ReturnValues: 'ALL_OLD',
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         }),
       )
-      return { added: true, item: Attributes ?? {} }
+      return { added: true, before: Attributes ?? {} }
     } catch (error) {
       const { Item } = error as { Item?: Parameters<typeof unmarshall>[0] }
       if (!isConditionFailed(error) || Item === undefined) throw error
@@ -68,15 +68,30 @@ export function createTotals(table: Table) {
     }
   }
 
-  async function prune(key: Key, item: Record<string, unknown>): Promise<void> {
-    const held = Object.keys(item).filter((name) => name.startsWith(checkpointPrefix))
-    if (held.length <= manyCheckpoints) return
-    const { Items = [] } = await table.send(
-      new QueryCommand({ TableName, KeyConditionExpression: 'pk = :p', ExpressionAttributeValues: { ':p': 'SHARD' } }),
-    )
-    const before = Date.now() - shardLifeMs
-    const ended = new Set(Items.filter((row) => Number(row.atWall) < before).map((row) => checkpointPrefix + row.sk))
-    const drop = held.filter((name) => ended.has(name))
+  type HasEnded = (shard: string) => Promise<boolean>
+
+  /** Asks for each shard's age once a batch. */
+  function createHasEnded(): HasEnded {
+    const before = wall() - shardLifeMs
+    const asked = new Map<string, Promise<boolean>>()
+    const ask = async (shard: string) => {
+      const { Item } = await table.send(new GetCommand({ TableName, Key: keys.shard(shard) }))
+      return Item !== undefined && Number(Item.atWall) < before
+    }
+    return (shard) => {
+      const answer = asked.get(shard) ?? ask(shard)
+      asked.set(shard, answer)
+      return answer
+    }
+  }
+
+  /** When a shard is new to a total, the checkpoints of those that ended make room. */
+  async function prune(key: Key, shard: string, before: Record<string, unknown>, hasEnded: HasEnded): Promise<void> {
+    if (checkpointPrefix + shard in before) return
+    const drop: string[] = []
+    for (const name of Object.keys(before)) {
+      if (name.startsWith(checkpointPrefix) && (await hasEnded(name.slice(checkpointPrefix.length)))) drop.push(name)
+    }
     if (drop.length === 0) return
     await table.send(
       new UpdateCommand({
@@ -88,34 +103,50 @@ export function createTotals(table: Table) {
     )
   }
 
+  async function unlessConditionFails(put: PutCommand): Promise<void> {
+    try {
+      await table.send(put)
+    } catch (error) {
+      if (!isConditionFailed(error)) throw error
+    }
+  }
+
   return {
     async apply(shard: string, folded: Folded): Promise<void> {
-      await eachLimited(folded.values(), atOnce, (total) => applyOne(shard, total))
+      const hasEnded = createHasEnded()
+      await eachLimited(folded.values(), atOnce, (total) => applyOne(shard, total, hasEnded))
     },
 
-    /** Saves work after a restart, and tells how old a shard is; exactness does not rest on it. */
+    /**
+     * Saves work after a restart, tells how old a shard is, and (only moving forward) that all up to it was folded.
+     * Exactness does not rest on it.
+     */
     async checkpoint(shard: string, sequence: string, atWall: number): Promise<void> {
-      await table.send(new PutCommand({ TableName, Item: { ...keys.shard(shard), sequence, atWall } }))
+      await unlessConditionFails(
+        new PutCommand({
+          TableName,
+          Item: { ...keys.shard(shard), sequence, atWall },
+          ConditionExpression: 'attribute_not_exists(pk) OR #sequence <= :sequence',
+          ExpressionAttributeNames: { '#sequence': 'sequence' },
+          ExpressionAttributeValues: { ':sequence': sequence },
+        }),
+      )
     },
 
     async readCheckpoint(shard: string): Promise<string | undefined> {
-      const { Item } = await table.send(new GetCommand({ TableName, Key: keys.shard(shard) }))
+      const { Item } = await table.send(new GetCommand({ TableName, Key: keys.shard(shard), ConsistentRead: true }))
       return Item?.sequence as string | undefined
     },
 
     /** Keeps a record that cannot be folded, whole, with the reason. The first word on it stays. */
     async bury(shard: string, sequence: string, reason: string, record: unknown, atWall: number): Promise<void> {
       const Item = { ...keys.deadLetter(shard, sequence), reason, record: JSON.stringify(record), atWall }
-      try {
-        await table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
-      } catch (error) {
-        if (!isConditionFailed(error)) throw error
-      }
+      await unlessConditionFails(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
     },
 
     async deadLetters(): Promise<DeadLetter[]> {
       const letters: DeadLetter[] = []
-      for await (const row of queryAll(table, TableName, 'DEAD', '')) letters.push(row as unknown as DeadLetter)
+      for await (const row of queryAll(table, TableName, 'DEAD', '', true)) letters.push(row as unknown as DeadLetter)
       return letters
     },
 
@@ -166,29 +197,43 @@ export function createTotals(table: Table) {
     async readAll(ws: string, cmp: string): Promise<Map<string, TotalFields>> {
       const found = new Map<string, TotalFields>()
       const { pk } = keys.total(ws, cmp, '')
-      for await (const row of queryAll(table, TableName, pk, '')) found.set(String(row.sk), counts(row))
+      for await (const row of queryAll(table, TableName, pk, '', true)) found.set(String(row.sk), counts(row))
       return found
     },
 
-    /** Repair: sets a total to recounted figures and keeps its checkpoints. */
-    async overwrite(ws: string, cmp: string, name: string, fields: TotalFields, had: TotalFields): Promise<void> {
-      const delta = { ...Object.fromEntries(Object.keys(had).map((field) => [field, 0])), ...fields }
-      const difference = Object.fromEntries(
-        Object.entries(delta)
-          .map(([field, n]) => [field, n - (had[field] ?? 0)] as const)
-          .filter(([, n]) => n !== 0),
-      )
-      if (Object.keys(difference).length === 0) return
-      const { expression, names, values } = addExpression(difference)
-      await table.send(
-        new UpdateCommand({
-          TableName,
-          Key: keys.total(ws, cmp, name),
-          UpdateExpression: expression,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: values,
-        }),
-      )
+    /**
+     * Repair: sets the fields of a total from what was read to what was recounted, and keeps its checkpoints. `changed`
+     * when one of them is no longer what was read: nothing is written, and a repeated call after a lost answer is safe.
+     */
+    async overwrite(
+      ws: string,
+      cmp: string,
+      name: string,
+      fields: { field: string; stored: number; recounted: number }[],
+    ): Promise<'written' | 'changed'> {
+      const stillAs = (stored: number, i: number) =>
+        stored === 0 ? `(attribute_not_exists(#f${i}) OR #f${i} = :o${i})` : `#f${i} = :o${i}`
+      try {
+        await table.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.total(ws, cmp, name),
+            UpdateExpression: `SET ${fields.map((_, i) => `#f${i} = :n${i}`).join(', ')}`,
+            ConditionExpression: fields.map(({ stored }, i) => stillAs(stored, i)).join(' AND '),
+            ExpressionAttributeNames: Object.fromEntries(fields.map(({ field }, i) => [`#f${i}`, field])),
+            ExpressionAttributeValues: Object.fromEntries(
+              fields.flatMap(({ stored, recounted }, i) => [
+                [`:n${i}`, recounted],
+                [`:o${i}`, stored],
+              ]),
+            ),
+          }),
+        )
+        return 'written'
+      } catch (error) {
+        if (isConditionFailed(error)) return 'changed'
+        throw error
+      }
     },
 
     /** What a report needs, from totals alone. */
@@ -241,12 +286,14 @@ export async function* queryAll(
   TableName: string,
   pk: string,
   prefix: string,
+  ConsistentRead = false,
 ): AsyncGenerator<Record<string, unknown>> {
   let ExclusiveStartKey: Record<string, unknown> | undefined
   do {
     const page = await table.send(
       new QueryCommand({
         TableName,
+        ConsistentRead,
         KeyConditionExpression: prefix ? 'pk = :pk AND begins_with(sk, :prefix)' : 'pk = :pk',
         ExpressionAttributeValues: { ':pk': pk, ...(prefix && { ':prefix': prefix }) },
         ...(ExclusiveStartKey && { ExclusiveStartKey }),

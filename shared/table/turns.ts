@@ -88,7 +88,9 @@ export function createTurns(table: Table) {
       await table.send(new PutCommand({ TableName: directory, Item: { ...keys.watched(account), ws, account } }))
       try {
         const Item = { ...keys.turn(account), ...turn }
-        await table.send(new PutCommand({ TableName: directory, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
+        await table.send(
+          new PutCommand({ TableName: directory, Item, ConditionExpression: 'attribute_not_exists(pk)' }),
+        )
         return turn
       } catch (error) {
         const other = isConditionFailed(error) ? await this.load(account) : undefined

@@ -6,7 +6,8 @@
  * growth, a reader whose first read moves earlier moves between hours, and a fact marked `erasedAt` counts for
  * nothing, which subtracts it.
  */
-import type { Campaign, Fact, Hit, HitBlock, Link, Recipient, Relay, Segments, VisitorDay } from '../facts.ts'
+import type { Fact, Hit, HitBlock, Link, Recipient, Relay, Segments, VisitorDay } from '../facts.ts'
+import { checkFact } from './check-fact.ts'
 import { type TotalFields, totalNames } from './total-names.ts'
 
 export interface Count {
@@ -18,12 +19,11 @@ export interface Count {
 
 export const halfHourMs = 1_800_000
 
-const countsNothing = new Set(['campaign', 'suppression', 'notice'])
-
 /** @throws RangeError on a fact of no known type or shape: the caller keeps it as a dead letter. */
 export function count(fact: Fact | undefined): Count[] {
   if (fact === undefined) return []
-  if ('erasedAt' in fact && fact.erasedAt) return []
+  if (isErased(fact)) return []
+  checkFact(fact)
   switch (fact.type) {
     case 'recipient':
       return countRecipient(fact)
@@ -35,10 +35,16 @@ export function count(fact: Fact | undefined): Count[] {
       return countRelay(fact)
     case 'visitor_day':
       return countVisitorDay(fact)
-    default:
-      if (countsNothing.has((fact as Campaign).type)) return []
-      throw new RangeError(`a fact of unknown type ${JSON.stringify((fact as { type?: unknown }).type)}`)
+    case 'campaign':
+    case 'suppression':
+    case 'notice':
+      return []
   }
+}
+
+/** A tombstone: what it was is no longer there to be counted or derived from. */
+export function isErased(fact: Fact): boolean {
+  return 'erasedAt' in fact && fact.erasedAt !== undefined
 }
 
 /** The segments' totals a labelled fact belongs to. */

@@ -4,7 +4,7 @@
  * through the stream, are counted there, and derive nothing further.
  */
 import type { Fact, Hit, HitBlock, LinkKind, Notice, Recipient, Relay, Segments } from '../facts.ts'
-import { halfHourMs, inWindow, isCountedRelay } from './count.ts'
+import { halfHourMs, inWindow, isCountedRelay, isErased } from './count.ts'
 import type { Change } from './fold.ts'
 
 export interface FirstRead {
@@ -32,21 +32,28 @@ export type Derived = FirstRead | VisitorDayGrowth | { kind: 'notice'; notice: N
 
 /** All that a batch derives, each row once: earliest read per link, one union per visitor-day. */
 export function derive(changes: Iterable<Change>): Derived[] {
-  const byId = new Map<string, Derived>()
-  for (const change of changes) for (const derived of deriveOne(change)) combine(byId, derived)
+  const byId: DerivedById = new Map()
+  for (const change of changes) deriveInto(byId, change)
   return [...byId.values()]
+}
+
+export type DerivedById = Map<string, Derived>
+
+/** Adds what one change derives to what others did. */
+export function deriveInto(byId: DerivedById, change: Change): void {
+  for (const derived of deriveOne(change)) combine(byId, derived)
 }
 
 export function deriveOne(change: Change): Derived[] {
   const fact = change.new
-  if (fact === undefined) return []
+  if (fact === undefined || isErased(fact)) return []
   if (change.old === undefined && fact.type === 'hits') return fact.hits.flatMap((hit) => fromHit(hit, fact))
   if (change.old === undefined && fact.type === 'relay') return fromRelay(fact)
   return noticeOf(change.old, fact)
 }
 
-function combine(byId: Map<string, Derived>, derived: Derived): void {
-  const id = idOf(derived)
+function combine(byId: DerivedById, derived: Derived): void {
+  const id = derivedId(derived)
   const known = byId.get(id)
   if (known?.kind === 'first_read' && derived.kind === 'first_read') known.at = Math.min(known.at, derived.at)
   else if (known?.kind === 'visitor_day' && derived.kind === 'visitor_day')
@@ -54,11 +61,17 @@ function combine(byId: Map<string, Derived>, derived: Derived): void {
   else byId.set(id, derived)
 }
 
-function idOf(derived: Derived): string {
+/** Which row it is: what two changes derive under the same id is one row. */
+function derivedId(derived: Derived): string {
   if (derived.kind === 'notice') return `notice ${derived.notice.ws} ${derived.notice.id}`
-  const link = `${derived.kind} ${derived.host} ${derived.slug}`
-  return derived.kind === 'first_read' ? link : `${link} ${derived.day} ${derived.visitor}`
+  if (derived.kind === 'first_read') return firstReadId(derived)
+  return visitorDayId(derived)
 }
+
+export const firstReadId = ({ host, slug }: Pick<FirstRead, 'host' | 'slug'>): string => `first_read ${host} ${slug}`
+
+export const visitorDayId = (of: Pick<VisitorDayGrowth, 'host' | 'slug' | 'day' | 'visitor'>): string =>
+  `visitor_day ${of.host} ${of.slug} ${of.day} ${of.visitor}`
 
 function fromHit(hit: Hit, block: HitBlock): Derived[] {
   if (hit.b || hit.o || !inWindow(hit.t, hit.w, block.windowMs)) return []
@@ -109,7 +122,7 @@ function noticeOf(old: Fact | undefined, fact: Fact): Derived[] {
     return noticed(fact.ws, undefined, 'recipient.opted_out', fact.at, fact.token, { source: fact.source })
   if (fact.type === 'campaign' && old?.type === 'campaign' && old.state !== fact.state) {
     const event = campaignEvents[fact.state]
-    const at = fact.startedAt ?? fact.createdAt
+    const at = (fact.state === 'completed' ? fact.completedAt : fact.startedAt) ?? fact.createdAt
     return event ? noticed(fact.ws, fact.id, event, at, `v${fact.version}`, { state: fact.state }) : []
   }
   if (fact.type === 'recipient' && old?.type === 'recipient' && old.status !== fact.status) return messageNotice(fact)

@@ -17,3 +17,9 @@ export function withVia(destination: string, slug: string): string {
   const page = hash < 0 ? destination : destination.slice(0, hash)
   return `${page}${page.includes('?') ? '&' : '?'}via=${slug}${hash < 0 ? '' : destination.slice(hash)}`
 }
+
+/** Neither switched off, expired nor erased. */
+export function isOpen(link: Link, t: number): boolean {
+  const { disabledAt, erasedAt, expiresAt } = link
+  return disabledAt === undefined && erasedAt === undefined && (expiresAt === undefined || t < expiresAt)
+}

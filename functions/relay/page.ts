@@ -1,0 +1,179 @@
+/**
+ * The pages people see: the relay page behind an ask link, the pass-it-on page behind a relay link, the stop page.
+ * Server-rendered, no script, no cookie; what changes something is a POST.
+ */
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { env } from '../../shared/env.ts'
+import type { Campaign, Language, Link, Relay, RelayChannel } from '../../shared/facts.ts'
+import { type Clock, clockFromEnv } from '../../shared/ports/clock.ts'
+import { intentHref } from '../../shared/relay/intents.ts'
+import {
+  gonePage,
+  homePage,
+  notFoundPage,
+  notThisTimePage,
+  passItOnPage,
+  pickLanguage,
+  pressedPage,
+  relayPage,
+  stopPage,
+  styleHash,
+} from '../../shared/relay/page-html.ts'
+import { type Campaigns, createCampaigns } from '../../shared/table/campaigns.ts'
+import { createTable } from '../../shared/table/client.ts'
+import { createLinks, type Links } from '../../shared/table/links.ts'
+import { createSalts, type Salts } from '../../shared/table/salts.ts'
+import { createSignedClient } from '../../shared/table/signed.ts'
+import { createTotals, type Totals } from '../../shared/table/totals.ts'
+import { isOpen } from '../../shared/track/location.ts'
+import { totalNames } from '../../shared/track/total-names.ts'
+import { readVisit } from '../../shared/track/visit.ts'
+import { press, relayBefore } from './press.ts'
+
+type Answer = APIGatewayProxyStructuredResultV2
+
+export interface PageDeps {
+  publicUrl: string
+  links: Links
+  campaigns: Campaigns
+  totals: Totals
+  salts: Salts
+  clock: Clock
+}
+
+const channels: RelayChannel[] = ['x', 'bluesky', 'linkedin', 'whatsapp', 'email', 'copy']
+/** These carry the text along, so that one press leads straight to the post, still to be edited. */
+const straight = new Set<RelayChannel>(['x', 'bluesky', 'whatsapp'])
+const longestText = 2000
+
+export function createPage(deps: PageDeps) {
+  const host = new URL(deps.publicUrl).host
+
+  return async function page(event: APIGatewayProxyEventV2): Promise<Answer> {
+    const lang = pickLanguage(event.headers['accept-language'])
+    const [, place = '', name = '', more] = event.rawPath.split('/')
+    const { method } = event.requestContext.http
+    if (method !== 'GET' && method !== 'HEAD' && method !== 'POST') return refused405()
+    const pressed = method === 'POST'
+    if (place === '') return html(200, homePage({ lang, publicUrl: deps.publicUrl }))
+    if (more !== undefined) return html(404, notFoundPage({ lang }))
+    if (place === 'stop') return await stop(name, lang, pressed)
+    return await ask(event, place === 'p' ? 'ask' : 'relay', name, lang, pressed)
+  }
+
+  async function ask(
+    event: APIGatewayProxyEventV2,
+    kind: 'ask' | 'relay',
+    slug: string,
+    lang: Language,
+    pressed: boolean,
+  ): Promise<Answer> {
+    const link = /^[0-9A-Za-z_-]{1,64}$/.test(slug) ? await deps.links.get(host, slug) : undefined
+    const campaign = link?.kind === kind && link.cmp ? await deps.campaigns.get(link.ws, link.cmp) : undefined
+    if (!link || !campaign) return html(404, notFoundPage({ lang }))
+    if (!isOpen(link, deps.clock.campaign())) return html(410, gonePage({ lang }))
+    if (pressed) return await relay(event, link, campaign, lang)
+    const before = kind === 'ask' ? await relayBefore(deps, link) : undefined
+    if (before) return await thanks(before, campaign, lang, before.channel, campaign.relayText)
+    return html(200, form(link, campaign, lang))
+  }
+
+  function form(link: Link, campaign: Campaign, lang: Language, error?: string): string {
+    const { sender, relayText: message, destination, postId, ws, id } = campaign
+    const offered: RelayChannel[] = postId ? ['x', 'x_repost', ...channels.slice(1)] : channels
+    const page = { lang, sender, message, destination, slug: link.slug, channels: offered, ...(error && { error }) }
+    if (link.kind === 'relay') return passItOnPage(page)
+    // The stop link lasts longer than the ask link and does not name it.
+    return relayPage({ ...page, stopHref: `/stop/${ws}.${id}.${link.stopToken}` })
+  }
+
+  async function relay(event: APIGatewayProxyEventV2, link: Link, campaign: Campaign, lang: Language) {
+    const fields = readForm(event)
+    const asked = fields.get('channel') ?? ''
+    if (asked === 'not_this_time') return html(200, notThisTimePage({ lang, sender: campaign.sender }))
+    const channel = [...channels, 'x_repost' as const].find((one) => one === asked)
+    if (!channel || (channel === 'x_repost' && !campaign.postId))
+      return html(400, form(link, campaign, lang, words[lang]))
+    const text = (fields.get('text') ?? campaign.relayText).slice(0, longestText)
+    const made = await press(deps, { link, campaign, visit: readVisit(event), channel })
+    const location = straight.has(channel) ? intent(channel, made, campaign, text) : undefined
+    if (location) return { statusCode: 303, headers: { ...headers, location } }
+    return await thanks(made, campaign, lang, channel, text)
+  }
+
+  async function thanks(made: Relay, campaign: Campaign, lang: Language, channel: RelayChannel, text: string) {
+    const { sender } = campaign
+    const total = await deps.totals.readLink(made.ws, made.cmp, totalNames.link('relay', made.host, made.slug))
+    const visits = (total.visits ?? 0) + (total.laterVisits ?? 0)
+    const href = intent(channel, made, campaign, text)
+    return html(200, pressedPage({ lang, sender, relayUrl: urlOf(made), channel, intentHref: href, text, visits }))
+  }
+
+  function intent(channel: RelayChannel, made: Relay, campaign: Campaign, text: string): string | undefined {
+    const { sender, postId } = campaign
+    return intentHref(channel, { text, url: urlOf(made), sender, ...(postId && { postId }) })
+  }
+
+  function urlOf(made: Relay): string {
+    return `${deps.publicUrl}/${made.slug}`
+  }
+
+  async function stop(name: string, lang: Language, pressed: boolean): Promise<Answer> {
+    const [ws, cmp, token] = name.split('.')
+    const known = ws && cmp && token && /^[\w-]{22}$/.test(token) ? await deps.campaigns.get(ws, cmp) : undefined
+    if (!ws || !token || !known) return html(404, notFoundPage({ lang }))
+    const at = deps.clock.campaign()
+    if (pressed) await deps.links.suppress({ type: 'suppression', ws, token, source: 'stop_page', at })
+    const done = pressed || (await deps.links.isSuppressed(ws, token))
+    return html(200, stopPage({ lang, sender: known.sender, token: name, done }))
+  }
+}
+
+const words: Record<Language, string> = {
+  fr: 'Choisissez l’un des boutons ci-dessous.',
+  en: 'Choose one of the buttons below.',
+}
+
+function readForm(event: APIGatewayProxyEventV2): URLSearchParams {
+  const body = event.body ?? ''
+  return new URLSearchParams(event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body)
+}
+
+const headers = {
+  'cache-control': 'private, no-store',
+  'referrer-policy': 'no-referrer',
+  'x-robots-tag': 'noindex',
+  'x-content-type-options': 'nosniff',
+  // A press may answer with a redirect to the channel, which form-action has to allow.
+  'content-security-policy':
+    `default-src 'none'; style-src ${styleHash}; base-uri 'none'; frame-ancestors 'none'; ` +
+    "form-action 'self' https://x.com https://bsky.app https://wa.me https://api.whatsapp.com",
+}
+
+function html(statusCode: number, body: string): Answer {
+  return { statusCode, headers: { ...headers, 'content-type': 'text/html; charset=utf-8' }, body }
+}
+
+function refused405(): Answer {
+  return { statusCode: 405, headers: { ...headers, allow: 'GET, HEAD, POST' }, body: '' }
+}
+
+function wire(clock: Clock) {
+  const table = createTable()
+  const client = createSignedClient({ region: env.region(), endpoint: env.dynamodbEndpoint() })
+  return createPage({
+    publicUrl: env.publicUrl(),
+    links: createLinks(table),
+    campaigns: createCampaigns(table),
+    totals: createTotals(table),
+    salts: createSalts({ client, table: env.table('ephemera'), clock }),
+    clock,
+  })
+}
+
+let page: ReturnType<typeof createPage> | undefined
+
+export const handler = (event: APIGatewayProxyEventV2): Promise<Answer> => {
+  page ??= wire(clockFromEnv())
+  return page(event)
+}

@@ -1,0 +1,10 @@
+/**
+ * The token of "don't ask me again": names a person to their workspace's suppression list and to nothing else. It is
+ * a keyed hash, so the ask link can carry it without carrying the X id, and it lasts longer than any link.
+ */
+import { createHmac } from 'node:crypto'
+
+/** 22 base64url characters (128 bits) of HMAC-SHA256 over workspace and X id. */
+export function stopToken(secret: string, ws: string, xUserId: string): string {
+  return createHmac('sha256', secret).update(`${ws}\n${xUserId}`).digest('base64url').slice(0, 22)
+}
