@@ -16,6 +16,7 @@ import { type FunctionName, functionNames, functions, type Trigger } from '../sh
 import { createTables, type Dynamo, StartError, startDynamo, tableEnv } from './dynamo.ts'
 import { type FirstStart, firstStart } from './first-start.ts'
 import { createHttpServer, type HttpHandler, type Route } from './http.ts'
+import { holderOf, lock } from './lock.ts'
 import { prepareFolder, type ServerOptions } from './options.ts'
 import { type Handler, type Running, startPoller, startTimer } from './pollers.ts'
 import { queueEnv, startQueues } from './queues.ts'
@@ -41,7 +42,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const one of stops.splice(0).reverse()) await one()
   }
   try {
-    stops.push(await lock(options.dataDir))
+    stops.push(hold(options.dataDir))
     const http = await listen(options, stops)
     const clock = campaignClock(options, join(options.dataDir, 'clock.json'))
     const dynamo = await tables(options)
@@ -68,28 +69,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** One server per folder. A lock left by a killed server names a process that is gone. */
-async function lock(dataDir: string): Promise<() => Promise<void>> {
-  const file = join(dataDir, 'server.pid')
-  const holder = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
-  if (holder && holder !== process.pid && isServer(holder))
-    throw new StartError(`A server (process ${holder}) is running on ${dataDir} already.\nStop it, or set DATA_DIR.`)
-  writeFileSync(file, String(process.pid))
+/** One server per folder. */
+function hold(dataDir: string): () => Promise<void> {
+  const release = lock(dataDir)
+  if (!release)
+    throw new StartError(
+      `A server (process ${holderOf(dataDir)}) is running on ${dataDir} already.\nStop it, or set DATA_DIR.`,
+    )
   return async () => {
-    rmSync(file, { force: true })
+    release()
     rmSync(join(dataDir, 'server.json'), { force: true })
   }
-}
-
-function isServer(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch {
-    return false
-  }
-  // Process ids are used again: where the system tells, only a node process counts.
-  const commandLine = `/proc/${pid}/cmdline`
-  return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').includes('local/')
 }
 
 /** Takes the port first, so that a taken one is said at once; answers 503 until the handlers are there. */

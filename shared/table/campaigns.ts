@@ -26,9 +26,13 @@ export interface AgendaEntry {
 }
 
 /** Fields a change of state may set; `undefined` removes. */
-export type CampaignPatch = Partial<
-  Pick<Campaign, 'launchAt' | 'startedAt' | 'sentDoneAt' | 'completedAt' | 'pausedReason'>
->
+export interface CampaignPatch {
+  launchAt?: number | undefined
+  startedAt?: number | undefined
+  sentDoneAt?: number | undefined
+  completedAt?: number | undefined
+  pausedReason?: string | undefined
+}
 
 export function createCampaigns(table: Table) {
   const facts = env.table('facts')

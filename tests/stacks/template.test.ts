@@ -384,7 +384,8 @@ describe('what a deploy reads from its environment', () => {
     vi.stubEnv('X_CLIENT_SECRET_NAME', 'passalong/x')
     await initProject({ stage: 'try', region } as Parameters<typeof initProject>[0])
     // Nothing is bundled for an inactive stack.
-    const app = new App({ mode: 'deploy', stage: 'try', region, name: 'passalong', isActiveStack: () => false })
+    const deploy = { mode: 'deploy', stage: 'try', region, name: 'passalong', isActiveStack: () => false } as const
+    const app = new App(deploy, { outdir: join(outdir, 'try') })
     config.stacks(app)
     await app.finish()
   })
