@@ -44,7 +44,8 @@ export interface HitWriterOptions {
   atOnce?: number
 }
 
-const TURNS=Number(process.env.TURNS??1), ATONCE=Number(process.env.ATONCE??1)
+const TURNS = Number(process.env.TURNS ?? 1),
+  ATONCE = Number(process.env.ATONCE ?? 1)
 const maxHits = 64
 const maxBytes = 64_000
 const keptSeconds = 400 * 86_400
@@ -84,7 +85,7 @@ export function createHitWriter({ put, spill, wall, onUntracked, atOnce = ATONCE
   async function drain(id: string, group: Group): Promise<void> {
     group.underWay++
     while (group.waiting.length > 0) {
-      for (let i=0;i<TURNS;i++) await new Promise((resolve) => setImmediate(resolve))
+      for (let i = 0; i < TURNS; i++) await new Promise((resolve) => setImmediate(resolve))
       const batch = group.waiting.shift()
       if (!batch) break
       const ttl = Math.floor(wall() / 1000) + keptSeconds
@@ -126,7 +127,15 @@ function bytesOf(hit: Hit): number {
 }
 
 function blockOf(scope: HitScope, hits: Hit[], key: Key, ttl: number): StoredBlock {
-  const block: StoredBlock = { ...key, type: 'hits', ws: scope.ws, host: scope.host, cv: classVersion, hits: packHits(hits), ttl }
+  const block: StoredBlock = {
+    ...key,
+    type: 'hits',
+    ws: scope.ws,
+    host: scope.host,
+    cv: classVersion,
+    hits: packHits(hits),
+    ttl,
+  }
   if (scope.cmp !== undefined) block.cmp = scope.cmp
   if (scope.windowMs !== undefined) block.windowMs = scope.windowMs
   return block

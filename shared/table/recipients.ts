@@ -19,6 +19,9 @@ export interface Added {
   duplicates: string[]
 }
 
+const notDraft = () =>
+  new Fault('conflict', 'Recipients can be added while the campaign is a draft; this one is not any more.')
+
 export function createRecipients(table: Table) {
   const TableName = env.table('facts')
 
@@ -39,26 +42,37 @@ export function createRecipients(table: Table) {
       return Number(Attributes?.recipients) - n
     } catch (error) {
       if (!isConditionFailed(error)) throw error
-      throw new Fault('conflict', 'Recipients can be added while the campaign is a draft; this one is not any more.')
+      throw notDraft()
     }
   }
 
   async function addOne(recipient: Recipient): Promise<'added' | 'duplicate'> {
     const { ws, cmp, ordinal, xUserId } = recipient
     const person = { ...keys.person(ws, cmp, xUserId), ordinal }
+    // A launch in the middle of an import ends it: a row written behind the sender's cursor would never be sent.
+    const stillDraft = {
+      TableName,
+      Key: keys.campaign(ws, cmp),
+      ConditionExpression: '#state = :draft',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: { ':draft': 'draft' },
+    }
     try {
       await table.send(
         new TransactWriteCommand({
           TransactItems: [
             { Put: { TableName, Item: person, ConditionExpression: 'attribute_not_exists(pk)' } },
             { Put: { TableName, Item: { ...keys.recipient(ws, cmp, ordinal), ...recipient } } },
+            { ConditionCheck: stillDraft },
           ],
         }),
       )
       return 'added'
     } catch (error) {
-      if (isConditionFailed(error)) return 'duplicate'
-      throw error
+      if (!isConditionFailed(error)) throw error
+      const reasons = (error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons
+      if (reasons?.[2]?.Code === 'ConditionalCheckFailed') throw notDraft()
+      return 'duplicate'
     }
   }
 

@@ -3,6 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { Fact } from '../facts.ts'
 import type { Change } from '../track/fold.ts'
+import { unpackBlock } from '../track/pack.ts'
 
 export interface StreamRecord {
   eventName?: string
@@ -54,5 +55,5 @@ function image(attributes: Record<string, unknown> | undefined): Fact | undefine
   if (attributes === undefined) return undefined
   const item = unmarshall(attributes as Record<string, AttributeValue>)
   if (bookkeeping.test(String(item.pk)) || bookkeeping.test(String(item.sk))) return undefined
-  return item as Fact
+  return item.type === 'hits' ? unpackBlock(item) : (item as Fact)
 }

@@ -70,7 +70,6 @@ const toHour = (t: number): number => Math.floor(t / hourMs) * hourMs
 export function createTurns(table: Table) {
   const facts = env.table('facts')
   const directory = env.table('directory')
-  const ephemera = env.table('ephemera')
 
   return {
     async load(account: string): Promise<Turn | undefined> {
@@ -108,7 +107,9 @@ export function createTurns(table: Table) {
     /** When send `index` was answered; undefined when it is not kept any more. */
     async answeredAt(account: string, index: number | undefined): Promise<number | undefined> {
       if (index === undefined) return undefined
-      const { Item } = await table.send(new GetCommand({ TableName: ephemera, Key: keys.send(account, index) }))
+      const { Item } = await table.send(
+        new GetCommand({ TableName: env.table('ephemera'), Key: keys.send(account, index) }),
+      )
       return Item?.index === index ? (Item?.at as number) : undefined
     },
 
@@ -262,7 +263,7 @@ export function createTurns(table: Table) {
           },
         },
       },
-      ...(settle.answeredAt === undefined ? [] : [{ Put: { TableName: ephemera, Item } }]),
+      ...(settle.answeredAt === undefined ? [] : [{ Put: { TableName: env.table('ephemera'), Item } }]),
       // Provably unsent: nobody holds this link, and the next attempt makes its own.
       ...(settlement.status === 'pending'
         ? [{ Delete: { TableName: facts, Key: keys.link(settle.host, inFlight.slug) } }]

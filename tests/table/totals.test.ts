@@ -1,5 +1,5 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createRollup } from '../../functions/track/rollup.ts'
 import { createTable, type Table } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
@@ -7,8 +7,6 @@ import { padSequence, type StreamRecord } from '../../shared/table/stream.ts'
 import { createTotals } from '../../shared/table/totals.ts'
 import type { Folded } from '../../shared/track/fold.ts'
 import { type Engines, startEngines } from '../engines.ts'
-
-process.env.LOG_LEVEL ??= 'silent'
 
 let engines: Engines
 let table: Table
@@ -104,8 +102,10 @@ describe('a batch', () => {
   test('that ends in a record without a sequence number goes through, and again', async () => {
     const rollup = createRollup(table)
     const batch = { shardId: 'shardId-last', Records: [insert('7'), insert('8'), insert('nine'), insert('')] }
+    const logged = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     await rollup(batch)
     await rollup(batch)
+    logged.mockRestore()
     const totals = createTotals(table)
     expect(await totals.readCampaign(ws, 'cmp_batch')).toEqual({ recipients: 2, pending: 2 })
     expect(await totals.readCheckpoint('shardId-last')).toBe(padSequence('8'))
