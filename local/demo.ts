@@ -21,6 +21,7 @@ const usage = `npm run demo -- [options]
   --ledger FILE   every request the people made and the answer they got, as JSON lines
   --lang fr|en    language of the picture and the sentences (en)
   --out FILE      where the picture goes (funnel.svg)
+  --final         wait for the end of the last recipient's 72 hours: half a minute more, and nothing is provisional
   --keep          leave the server running
   --json          figures as JSON on the last line of stdout
 `
@@ -30,6 +31,7 @@ const numbers = ['sent', 'readers', 'relays', 'visits', 'noise', 'seed'] as cons
 const settledMs = 2_000
 /** Beyond what the plan itself takes. */
 const patienceMs = 60_000
+const windowMs = 72 * 3_600_000
 
 function readArguments() {
   const text = { type: 'string' } as const
@@ -41,6 +43,7 @@ function readArguments() {
       ledger: text,
       lang: { type: 'string', default: 'en' },
       out: { type: 'string', default: 'funnel.svg' },
+      final: flag,
       keep: flag,
       json: flag,
       help: flag,
@@ -110,9 +113,10 @@ async function watch(pipeline: Pipeline, id: string, people: ReturnType<typeof s
     last = now
     progress(counts, args.figures, report.header.at)
     const idleMs = Date.now() - changedAt
-    if (counts.open === 0 && !people.busy() && idleMs >= settledMs) return report
-    if (idleMs > patienceMs)
-      throw new Error(`nothing has moved for a minute: ${now} ${people.seen.failures.join('; ')}`)
+    const done = counts.open === 0 && !people.busy() && idleMs >= settledMs
+    if (done && !(args.final && report.header.provisional)) return report
+    if (idleMs > patienceMs + windowMs / args.scale)
+      throw new Error(`nothing moves any more: ${now} ${people.seen.failures.join('; ')}`)
     await sleep(400)
   }
 }

@@ -18,6 +18,7 @@ import { createCampaigns } from './campaigns.ts'
 import { eachLimited, type Table } from './client.ts'
 import { factLifeSeconds } from './derived.ts'
 import { hitLanes, type Key, keys } from './keys.ts'
+import { asFact } from './stream.ts'
 import { queryAll } from './totals.ts'
 
 export interface Recounted {
@@ -51,8 +52,7 @@ export async function recount(table: Table, ws: string, cmp: string, options: Re
   await refuse(table, ws, cmp, options)
   const tally = createTally(cmp)
   for (const [pk, prefix] of partitions(ws, cmp)) {
-    for await (const row of queryAll(table, env.table('facts'), pk, prefix, true))
-      tally.addWithDerived(row as unknown as Fact)
+    for await (const row of queryAll(table, env.table('facts'), pk, prefix, true)) tally.addRow(row)
   }
   const stored = await readDerived(table, tally)
   const { totals, facts, broken } = tally.result()
@@ -143,11 +143,22 @@ function createTally(cmp: string) {
     links,
     result: () => ({ totals, facts, broken }),
     add,
-    addWithDerived(fact: Fact): void {
-      if (!add(fact)) return
+    /** A fact as it is stored, with what it derives. */
+    addRow(row: Record<string, unknown>): void {
+      const fact = read(row)
+      if (fact === undefined || !add(fact)) return
       deriveInto(expected, { sequence: '', old: undefined, new: fact })
       for (const link of linksOf(fact)) links.set(`${link.host} ${link.slug}`, link)
     },
+  }
+
+  function read(row: Record<string, unknown>): Fact | undefined {
+    try {
+      return asFact(row)
+    } catch {
+      broken++
+      return undefined
+    }
   }
 }
 

@@ -55,5 +55,16 @@ function image(attributes: Record<string, unknown> | undefined): Fact | undefine
   if (attributes === undefined) return undefined
   const item = unmarshall(attributes as Record<string, AttributeValue>)
   if (bookkeeping.test(String(item.pk)) || bookkeeping.test(String(item.sk))) return undefined
-  return item.type === 'hits' ? unpackBlock(item) : (item as Fact)
+  return asFact(item)
+}
+
+/** A row of the facts table as the fact it is. @throws on a hit block that cannot be read. */
+export function asFact(item: Record<string, unknown>): Fact {
+  if (item.type !== 'hits') return item as unknown as Fact
+  try {
+    return unpackBlock(item)
+  } catch {
+    // JSON.parse would quote what it stumbled over, and reasons are logged.
+    throw new RangeError('a hits whose hits cannot be read')
+  }
 }

@@ -101,7 +101,7 @@ test('killed in mid-campaign, nobody is written to twice, no answered hit is los
   let clicking = true
   const clicks = (async () => {
     for (let n = 0; clicking; n++) {
-      const links = (await messages()).map((message) => /http\S+/.exec(message.text)![0])
+      const links = (await messages()).map((message) => /http\S+\w/.exec(message.text)![0])
       if (links.length === 0) {
         await sleep(100)
         continue

@@ -4,6 +4,7 @@
  */
 import type { Fact, Hit, HitBlock, Link, Recipient, RecipientStatus, Relay, Segments } from '../../shared/facts.ts'
 import { hitLanes, type Key, keys } from '../../shared/table/keys.ts'
+import { packHits } from '../../shared/track/pack.ts'
 
 export const ws = 'ws_rollup'
 export const host = 'pass.example'
@@ -35,7 +36,8 @@ export function createRandom(seed: number) {
 }
 
 export type Random = ReturnType<typeof createRandom>
-export type Stored = Fact & Key
+/** Blocks lie packed in the table. */
+export type Stored = (Exclude<Fact, HitBlock> | (Omit<HitBlock, 'hits'> & { hits: string })) & Key
 
 export interface World {
   cmps: string[]
@@ -176,7 +178,11 @@ function inventBlocks(random: Random, world: World, cmp: string, hits: Hit[]): v
     const size = random.chance(0.9) ? 1 : 1 + random.below(64)
     const block: HitBlock = { type: 'hits', ws, cmp, windowMs, host, cv: 1, hits: hits.slice(at, at + size) }
     world.blocks.push(block)
-    const row = { ...keys.hits(ws, cmp, n % hitLanes, block.hits[0]!.t, `b${n}`), ...block }
+    const row: Stored = {
+      ...keys.hits(ws, cmp, n % hitLanes, block.hits[0]!.t, `b${n}`),
+      ...block,
+      hits: packHits(block.hits),
+    }
     world.histories.push(random.chance(0.2) ? [row, row] : [row])
     at += size
   }

@@ -19,6 +19,7 @@ import { compare, recount } from '../../shared/table/recount.ts'
 import { redrive } from '../../shared/table/redrive.ts'
 import type { StreamRecord } from '../../shared/table/stream.ts'
 import { createTotals } from '../../shared/table/totals.ts'
+import { packHits } from '../../shared/track/pack.ts'
 import { type Engines, startEngines } from '../engines.ts'
 import { createRandom, inventWorld, oracle, type Random, type Stored, type World, ws } from './roll-up-world.ts'
 
@@ -266,6 +267,7 @@ describe('a recorded stream, replayed', () => {
 const spoilings: [reason: string, spoil: (record: StreamRecord) => StreamRecord][] = [
   ['unknown type "surprise"', (record) => withImage(record, { type: { S: 'surprise' } })],
   ['a hits whose hits is not usable', (record) => withImage(record, { hits: { L: [{ M: { t: { S: 'noon' } } }] } })],
+  ['a hits whose hits cannot be read', (record) => withImage(record, { hits: { S: 'visitor1' } })],
   ['a hits whose ws is not usable', (record) => withImage(record, { ws: { NULL: true } })],
   ['Unsupported type passed', (record) => withImage(record, { cv: { X: 'torn' } })],
   ['a record of MODIFY with new image', (record) => ({ ...record, eventName: 'MODIFY' })],
@@ -285,8 +287,10 @@ const isBlockPut = (record: StreamRecord) =>
 /** The block a record tells of, among the world's own. */
 function blockOf(record: StreamRecord): HitBlock {
   const { pk, sk } = record.dynamodb!.Keys as Record<'pk' | 'sk', { S: string }>
-  const history = world.histories.find(([first]) => first!.pk === pk.S && first!.sk === sk.S)!
-  return world.blocks.find((block) => 'hits' in history[0]! && block.hits === history[0].hits)!
+  const row = world.histories.flat().find((one) => one.pk === pk.S && one.sk === sk.S)!
+  return world.blocks.find(
+    (block) => row.type === 'hits' && row.cmp === block.cmp && row.hits === packHits(block.hits),
+  )!
 }
 
 describe('poison', () => {
