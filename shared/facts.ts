@@ -55,6 +55,8 @@ export interface Campaign {
   /** When the last message was settled; the last recipient's clock runs `windowMs` from here. */
   sentDoneAt?: number
   completedAt?: number
+  /** When its state last changed. */
+  movedAt?: number
   /** Why it is paused, in a word: `operator`, `no_credits`, `sender_refused`, `reconnect`. */
   pausedReason?: string
   /** Recipients so far, also the next ordinal. */
@@ -84,6 +86,8 @@ export interface Recipient {
   slug?: string
   /** In `aggregate`, once settled, cut to the hour: finer would join the row to its link. */
   sentAt?: number
+  /** Of `refused` and `unknown`: when that was settled, cut in the same way. */
+  settledAt?: number
   /** Only in `individual`: a DM event id tells its millisecond. */
   dmEventId?: string
   erasedAt?: number

@@ -126,7 +126,7 @@ async function take(
   { add, remove }: AgendaChange = {},
 ): Promise<Campaign> {
   const agenda = { ...(add && { add }), ...(remove && { remove }) }
-  const moved = await deps.campaigns.move(campaign, next(campaign.state, action), patch, agenda)
+  const moved = await deps.campaigns.move(campaign, next(campaign.state, action), deps.clock.campaign(), patch, agenda)
   if (moved === 'changed')
     throw new Fault('conflict', 'The campaign was changed by something else just now; read it again.')
   return await findCampaign(deps, campaign.ws, campaign.id)

@@ -38,11 +38,11 @@ export function createLaunch({ campaigns, turns, queue, clock }: LaunchDeps) {
     const campaign = await campaigns.get(entry.ws, entry.cmp)
     const now = clock.campaign()
     if (entry.action === 'start' && campaign?.state === 'scheduled') {
-      await campaigns.move(campaign, 'sending', { startedAt: now }, { remove: entry })
+      await campaigns.move(campaign, 'sending', now, { startedAt: now }, { remove: entry })
       const turn = await turns.ensure(campaign.ws, campaign.account, clock.wall())
       await queue.send('turns', { account: turn.account, n: turn.n })
     } else if (entry.action === 'complete' && campaign?.state === 'tracking') {
-      await campaigns.move(campaign, 'completed', { completedAt: now }, { remove: entry })
+      await campaigns.move(campaign, 'completed', now, { completedAt: now }, { remove: entry })
     } else await campaigns.forget(entry)
   }
 

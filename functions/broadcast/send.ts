@@ -76,7 +76,14 @@ export function createSend(deps: SendDeps) {
     if (!campaign) throw new Error(`campaign ${inFlight.cmp} of an attempt is gone`)
     const pacer = afterSend(turn.pacer, clock.campaign())
     log('warn', 'message.unknown', { campaign: inFlight.cmp, ordinal: inFlight.ordinal, reason: 'no_receipt' })
-    await close(turn, inFlight, campaign, { status: 'unknown', reason: 'no_receipt' }, pacer, inFlight.ordinal)
+    await close(
+      turn,
+      inFlight,
+      campaign,
+      { status: 'unknown', reason: 'no_receipt', settledAt: clock.campaign() },
+      pacer,
+      inFlight.ordinal,
+    )
     await queue.send('turns', { account: turn.account, n: turn.n + 1 })
   }
 
@@ -93,11 +100,11 @@ export function createSend(deps: SendDeps) {
   /** All settled: the campaign goes on tracking until the last recipient's clock has run out. */
   async function finish(turn: Turn, campaign: Campaign): Promise<void> {
     const { ws, id: cmp, windowMs } = campaign
-// Somebody claimed the last ones since this turn was read: it will be stale, or show who holds it.
+    // Somebody claimed the last ones since this turn was read: it will be stale, or show who holds it.
     if (await recipients.unsettled(ws, cmp)) return await again(turn, 1000)
     const sentDoneAt = clock.campaign()
     const add = { at: sentDoneAt + windowMs, action: 'complete' as const, ws, cmp }
-    await campaigns.move(campaign, 'tracking', { sentDoneAt }, { add })
+    await campaigns.move(campaign, 'tracking', sentDoneAt, { sentDoneAt }, { add })
     await again(turn, 0)
   }
 
@@ -188,7 +195,7 @@ export function createSend(deps: SendDeps) {
   /** Stops this campaign, says why, and lets the account's others go on. */
   async function pause(turn: Turn, campaign: Campaign, pausedReason: string): Promise<void> {
     log('warn', 'campaign.paused', { campaign: campaign.id, reason: pausedReason })
-    await campaigns.move(campaign, 'paused', { pausedReason })
+    await campaigns.move(campaign, 'paused', clock.campaign(), { pausedReason })
     await again(turn, 0)
   }
 
@@ -227,10 +234,10 @@ export function createSend(deps: SendDeps) {
   }
 }
 
-function settlementOf(outcome: SendOutcome, status: Recipient['status'], sentAt: number): Settlement {
-  if (outcome.kind === 'sent') return { status: 'sent', sentAt, dmEventId: outcome.dmEventId }
+function settlementOf(outcome: SendOutcome, status: Recipient['status'], at: number): Settlement {
+  if (outcome.kind === 'sent') return { status: 'sent', sentAt: at, dmEventId: outcome.dmEventId }
   if (status === 'pending') return { status }
-  return { status: outcome.kind === 'refused' ? 'refused' : 'unknown', reason: outcome.reason }
+  return { status: outcome.kind === 'refused' ? 'refused' : 'unknown', reason: outcome.reason, settledAt: at }
 }
 
 async function wire() {

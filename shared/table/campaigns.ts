@@ -89,10 +89,11 @@ export function createCampaigns(table: Table) {
       return (Items as Campaign[]).filter((campaign) => campaign.id !== before).slice(0, limit)
     },
 
-    /** Moves a campaign on, if nobody moved it since it was read. `agenda` is written (or removed) with it. */
+    /** Moves a campaign on at campaign time `at`, if nobody did since it was read. The agenda changes with it. */
     async move(
       campaign: Campaign,
       to: CampaignState,
+      at: number,
       patch: CampaignPatch = {},
       agenda: { add?: AgendaEntry; remove?: AgendaEntry } = {},
     ): Promise<'moved' | 'changed'> {
@@ -101,11 +102,12 @@ export function createCampaigns(table: Table) {
         Update: {
           TableName: facts,
           Key: keys.campaign(campaign.ws, campaign.id),
-          UpdateExpression: `SET #state = :to, version = version + :one${set}${remove}`,
+          UpdateExpression: `SET #state = :to, movedAt = :at, version = version + :one${set}${remove}`,
           ConditionExpression: '#state = :from AND version = :version',
           ExpressionAttributeNames: { '#state': 'state', ...names },
           ExpressionAttributeValues: {
             ':to': to,
+            ':at': at,
             ':from': campaign.state,
             ':one': 1,
             ':version': campaign.version,

@@ -48,7 +48,7 @@ export interface Claim {
 /** How a claimed recipient ends, or goes back. */
 export type Settlement =
   | { status: 'sent'; sentAt: number; dmEventId: string }
-  | { status: 'refused' | 'unknown'; reason: string }
+  | { status: 'refused' | 'unknown'; reason: string; settledAt: number }
   | { status: 'pending' }
 
 export interface Settle {
@@ -288,6 +288,8 @@ export function createTurns(table: Table) {
       set.push('#reason = :reason')
       names['#reason'] = 'reason'
       values[':reason'] = settlement.reason
+      set.push('settledAt = :settledAt')
+      values[':settledAt'] = aggregate ? toHour(settlement.settledAt) : settlement.settledAt
     }
     // Not settled yet: an unknown outcome is reconciled by its link, so that one keeps it.
     if (settlement.status === 'pending' || (aggregate && settlement.status !== 'unknown')) remove.push('slug')

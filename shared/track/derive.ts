@@ -122,7 +122,7 @@ function noticeOf(old: Fact | undefined, fact: Fact): Derived[] {
     return noticed(fact.ws, undefined, 'recipient.opted_out', fact.at, fact.token, { source: fact.source })
   if (fact.type === 'campaign' && old?.type === 'campaign' && old.state !== fact.state) {
     const event = campaignEvents[fact.state]
-    const at = (fact.state === 'completed' ? fact.completedAt : fact.startedAt) ?? fact.createdAt
+    const at = fact.movedAt ?? fact.createdAt
     return event ? noticed(fact.ws, fact.id, event, at, `v${fact.version}`, { state: fact.state }) : []
   }
   if (fact.type === 'recipient' && old?.type === 'recipient' && old.status !== fact.status) return messageNotice(fact)
@@ -133,7 +133,7 @@ function messageNotice(fact: Recipient): Derived[] {
   const event = messageEvents[fact.status]
   if (event === undefined) return []
   const data = { ordinal: fact.ordinal, ...(fact.reason && { reason: fact.reason }) }
-  return noticed(fact.ws, fact.cmp, event, fact.sentAt ?? 0, `${fact.cmp}.${fact.ordinal}`, data)
+  return noticed(fact.ws, fact.cmp, event, fact.sentAt ?? fact.settledAt ?? 0, `${fact.cmp}.${fact.ordinal}`, data)
 }
 
 function noticed(

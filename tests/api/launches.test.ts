@@ -76,7 +76,7 @@ describe('launching now', () => {
   test('moved by something else between reading and writing: 409', async () => {
     const path = await draft()
     const move: ApiDeps['campaigns']['move'] = async (campaign, ...rest) => {
-      await api.deps.campaigns.move(campaign, 'cancelled')
+      await api.deps.campaigns.move(campaign, 'cancelled', 0)
       return api.deps.campaigns.move(campaign, ...rest)
     }
     const app = createApp({ ...api.deps, campaigns: { ...api.deps.campaigns, move } })

@@ -142,7 +142,9 @@ async function draft(
 
 async function launch(cmp: string): Promise<void> {
   const campaign = (await deps.campaigns.get(ws, cmp))!
-  expect(await deps.campaigns.move(campaign, 'sending', { startedAt: clock.campaign() })).toBe('moved')
+  expect(await deps.campaigns.move(campaign, 'sending', clock.campaign(), { startedAt: clock.campaign() })).toBe(
+    'moved',
+  )
   const turn = await deps.turns.ensure(ws, campaign.account, clock.wall())
   await deps.queue.send('turns', { account: turn.account, n: turn.n })
 }
@@ -258,7 +260,7 @@ describe('a campaign goes out', () => {
     const paused = await campaignIn(cmp, 'paused')
     expect(paused!.pausedReason).toBe('no_credits')
     expect((await rowsOf(cmp)).map((row) => row.status)).toEqual(['sent', 'pending', 'pending'])
-    await deps.campaigns.move(paused!, 'sending', { pausedReason: undefined })
+    await deps.campaigns.move(paused!, 'sending', clock.campaign(), { pausedReason: undefined })
     const turn = (await deps.turns.load(paused!.account))!
     await deps.queue.send('turns', { account: turn.account, n: turn.n })
     await campaignIn(cmp, 'tracking')
@@ -304,7 +306,7 @@ describe('crashes and repeats', () => {
   test('the same turn delivered many times at once sends one message', async () => {
     const { cmp, ids } = await draft(await connect(), 1)
     const campaign = (await deps.campaigns.get(ws, cmp))!
-    await deps.campaigns.move(campaign, 'sending', { startedAt: clock.campaign() })
+    await deps.campaigns.move(campaign, 'sending', clock.campaign(), { startedAt: clock.campaign() })
     const turn = await deps.turns.ensure(ws, campaign.account, clock.wall())
     const message = { account: turn.account, n: turn.n }
     await Promise.all(Array.from({ length: 8 }, () => send(message)))
@@ -316,7 +318,7 @@ describe('crashes and repeats', () => {
   test('a claim without a receipt becomes unknown after its deadline, and is never sent again', async () => {
     const { cmp, ids } = await draft(await connect(), 2)
     const campaign = (await deps.campaigns.get(ws, cmp))!
-    await deps.campaigns.move(campaign, 'sending', { startedAt: clock.campaign() })
+    await deps.campaigns.move(campaign, 'sending', clock.campaign(), { startedAt: clock.campaign() })
     const turn = await deps.turns.ensure(ws, campaign.account, clock.wall())
     const [recipient] = await rowsOf(cmp)
     const link = {
@@ -353,7 +355,7 @@ describe('crashes and repeats', () => {
     const campaign = (await deps.campaigns.get(ws, cmp))!
     const at = clock.campaign() + 10 * 60_000
     const add = { at, action: 'start' as const, ws, cmp }
-    expect(await deps.campaigns.move(campaign, 'scheduled', { launchAt: at }, { add })).toBe('moved')
+    expect(await deps.campaigns.move(campaign, 'scheduled', clock.campaign(), { launchAt: at }, { add })).toBe('moved')
     const lost = { ...deps.queue, send: async () => {} }
     const launchDeps = { campaigns: deps.campaigns, turns: deps.turns, clock }
     const tick = createLaunch({ ...launchDeps, queue: lost })
