@@ -17,7 +17,7 @@ const usage = `npm run demo -- [options]
   --sent N --readers N --relays N --visits N   other figures than the article's 554, 160, 50, 812
   --noise N       bot, HEAD, prefetch and repeated requests that must not count (300)
   --seed N        other people (1)
-  --scale N       how much faster campaign time runs (7200)
+  --scale N       how much faster campaign time runs, 1 to 20000 (7200)
   --ledger FILE   every request the people made and the answer they got, as JSON lines
   --lang fr|en    language of the picture and the sentences (en)
   --out FILE      where the picture goes (funnel.svg)
@@ -32,6 +32,8 @@ const settledMs = 2_000
 /** Beyond what the plan itself takes. */
 const patienceMs = 60_000
 const windowMs = 72 * 3_600_000
+/** Faster, and a machine's own delays would put people outside their 72 hours. */
+const mostScale = 20_000
 
 function readArguments() {
   const text = { type: 'string' } as const
@@ -50,15 +52,18 @@ function readArguments() {
     },
   })
   const whole = (name: string, value: string): number => {
-    if (!/^\d{1,7}$/.test(value)) throw new TypeError(`--${name} ${value}: it must be a whole number`)
+    if (!/^\d{1,7}$/.test(value))
+      throw new TypeError(`--${name} ${value}: it must be a whole number of at most 7 digits`)
     return Number(value)
   }
   const given = numbers.flatMap((name) => (values[name] === undefined ? [] : [[name, whole(name, values[name])]]))
   const figures: Figures = { ...articleFigures, ...Object.fromEntries(given) }
   const why = impossible(figures)
   if (why) throw new TypeError(why)
+  const scale = whole('scale', values.scale)
+  if (scale < 1 || scale > mostScale) throw new TypeError(`--scale ${scale}: it must be from 1 to ${mostScale}`)
   if (values.lang !== 'fr' && values.lang !== 'en') throw new TypeError('--lang must be fr or en')
-  return { ...values, lang: values.lang as 'fr' | 'en', scale: Math.max(1, whole('scale', values.scale)), figures }
+  return { ...values, lang: values.lang as 'fr' | 'en', scale, figures }
 }
 
 type Arguments = ReturnType<typeof readArguments>

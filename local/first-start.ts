@@ -1,6 +1,8 @@
 /** What a folder gets when it is new: a workspace, an API key, and the X account that sends. */
+import { hash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { env } from '../shared/env.ts'
 import { hashApiKey, newApiKey, newId } from '../shared/id.ts'
 import { type Access, createAccess, type Tokens } from '../shared/ports/access.ts'
 import type { Clock } from '../shared/ports/clock.ts'
@@ -59,38 +61,66 @@ async function account(
   ws: string,
   xUrl: string,
 ): Promise<string> {
-  const known = await accounts.accounts(ws)
-  const id = kept(join(options.dataDir, options.credentials ? 'account-x' : 'account-sandbox'), () => newId('acc'))
-  const here = known.find((one) => one.id === id)
-  if (here) return here.handle
-  const vault = createVault({ keyFile: join(options.dataDir, 'vault.key') })
+  const name = join(options.dataDir, options.credentials ? 'account-x' : 'account-sandbox')
+  const id = kept(name, () => newId('acc'))
+  const vault = createVault(env.vault())
   const { clientId = 'sandbox', clientSecret } = options.credentials ?? {}
   const x = createX({ baseUrl: xUrl, clientId, clientSecret, timeoutMs: 10_000 })
   const access = createAccess({ accounts, vault, x, clock })
-  await connect(options, access, ws, id, xUrl)
+  const fresh = await connect({ options, accounts, access, ws, id, xUrl, mark: `${name}.token` })
+  const here = (await accounts.accounts(ws)).find((one) => one.id === id)
+  if (here && !fresh) return here.handle
   const token = await access.token(ws, id)
+  if (token.kind === 'reconnect') throw new StartError(notConnected(token.detail))
   const me = token.kind === 'token' ? await x.me(token.accessToken) : undefined
-  if (me?.kind !== 'me') throw new StartError(notConnected(token.kind === 'reconnect' ? token.detail : 'no answer'))
+  if (me?.kind !== 'me') throw new StartError(`X at ${xUrl} does not answer. Check the network, and start again.`)
   await accounts.putAccount({ ws, id, xUserId: me.id, handle: me.handle, createdAtWall: Date.now() })
   return me.handle
 }
 
-/** First tokens: the configured ones (refreshed before first use), or sandbox X's. */
-async function connect(options: ServerOptions, access: Access, ws: string, id: string, xUrl: string): Promise<void> {
-  if (options.credentials) {
-    const tokens: Tokens = { accessToken: '', refreshToken: options.credentials.refreshToken }
-    await access.store(ws, id, tokens, 0, 0)
-    return
+interface Connect {
+  options: ServerOptions
+  accounts: Accounts
+  access: Access
+  ws: string
+  id: string
+  xUrl: string
+  /** Remembers, by its hash, which configured refresh token was taken over: each can be used once. */
+  mark: string
+}
+
+/** Takes over first tokens, or a newly configured one; says whether it did. */
+async function connect({ options, accounts, access, ws, id, xUrl, mark }: Connect): Promise<boolean> {
+  const stored = await accounts.token(id)
+  const refreshToken = options.credentials?.refreshToken
+  const wanted = hash('sha256', refreshToken ?? xUrl)
+  const known = existsSync(mark) ? readFileSync(mark, 'utf8') : ''
+  if (stored && (refreshToken === undefined || wanted === known)) return false
+  const was = stored?.version ?? 0
+  if (refreshToken !== undefined) {
+    await access.store(ws, id, { accessToken: '', refreshToken }, 0, was)
+  } else {
+    const granted = await grantOf(xUrl)
+    const tokens: Tokens = { accessToken: granted.access_token, refreshToken: granted.refresh_token }
+    await access.store(ws, id, tokens, granted.expires_in * 1000, was)
   }
-  const response = await fetch(`${xUrl}/sandbox/connect`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-  })
-  if (!response.ok) throw new StartError(`Sandbox X at ${xUrl} does not answer as one (status ${response.status}).`)
-  const granted = (await response.json()) as { access_token: string; refresh_token: string; expires_in: number }
-  const tokens = { accessToken: granted.access_token, refreshToken: granted.refresh_token }
-  await access.store(ws, id, tokens, granted.expires_in * 1000, 0)
+  writeFileSync(mark, wanted, { mode: 0o600 })
+  return true
+}
+
+async function grantOf(xUrl: string) {
+  try {
+    const headers = { 'content-type': 'application/json' }
+    const signal = AbortSignal.timeout(10_000)
+    const response = await fetch(`${xUrl}/sandbox/connect`, { method: 'POST', headers, body: '{}', signal })
+    if (!response.ok) throw new Error(`status ${response.status}`)
+    return (await response.json()) as { access_token: string; refresh_token: string; expires_in: number }
+  } catch (error) {
+    throw new StartError(
+      `X_API_URL=${xUrl} does not answer as a sandbox X (${(error as Error).message}).\n` +
+        'Unset it to have one started, or start yours: node local/sandbox-x.ts --port 4100',
+    )
+  }
 }
 
 const notConnected = (detail: string) =>

@@ -50,9 +50,15 @@ export function clientAddress(request: IncomingMessage, trustProxy: number): str
   if (trustProxy === 0) return direct
   const forwarded = String(request.headers['x-forwarded-for'] ?? '')
     .split(',')
-    .map((part) => part.trim())
+    .map((part) => withoutPort(part.trim()))
     .filter(Boolean)
   return forwarded[Math.max(0, forwarded.length - trustProxy)] ?? direct
+}
+
+/** Some proxies write `203.0.113.7:4711` or `[2001:db8::7]:4711`; a port would make each visit another visitor. */
+function withoutPort(address: string): string {
+  const found = /^(?:\[(.+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/.exec(address)
+  return found?.[1] ?? found?.[2] ?? address
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | 'too_large' | undefined> {

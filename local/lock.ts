@@ -1,29 +1,49 @@
 /** One engine per data folder: who started it holds `server.pid` until its end. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
 /** The process that holds the folder. A lock left by a killed one names a process that is gone. */
 export function holderOf(dataDir: string): number | undefined {
-  const file = join(dataDir, 'server.pid')
-  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
-  return pid && pid !== process.pid && isOurs(pid) ? pid : undefined
+  const [pid, began] = read(join(dataDir, 'server.pid'))?.split(' ') ?? []
+  const holder = Number(pid ?? 0)
+  return holder && holder !== process.pid && isThere(holder, began) ? holder : undefined
 }
 
 /** Takes the folder; gives back how to release it. Undefined when another process holds it. */
 export function lock(dataDir: string): (() => void) | undefined {
-  if (holderOf(dataDir) !== undefined) return undefined
   const file = join(dataDir, 'server.pid')
-  writeFileSync(file, String(process.pid))
+  // Two that start at the same moment look and take one after the other.
+  const taking = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: 5000 })
+  try {
+    taking.exec('BEGIN EXCLUSIVE')
+    if (holderOf(dataDir) !== undefined) return undefined
+    writeFileSync(file, `${process.pid} ${beginOf(process.pid) ?? ''}`.trim())
+  } finally {
+    taking.close()
+  }
   return () => rmSync(file, { force: true })
 }
 
-function isOurs(pid: number): boolean {
+/** Process ids are used again: where the system tells when a process began, it has to be the one that took the lock. */
+function isThere(pid: number, began: string | undefined): boolean {
   try {
     process.kill(pid, 0)
-  } catch {
-    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
-  // Process ids are used again: where the system tells, only a program of ours counts.
-  const commandLine = `/proc/${pid}/cmdline`
-  return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').includes('local/')
+  return began === undefined || beginOf(pid) === began
+}
+
+/** In ticks since the machine started (proc(5), field 22); undefined where there is no /proc. */
+function beginOf(pid: number): string | undefined {
+  return read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')[19]
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
 }

@@ -23,6 +23,9 @@ export interface ServerOptions {
   rollup: boolean
 }
 
+/** At this rate a year passes in 32 seconds. */
+const mostTimeScale = 1_000_000
+
 function wholeNumber(name: string, text: string, least: number, most: number): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < least || value > most)
@@ -39,9 +42,18 @@ function url(name: string, text: string | undefined): string | undefined {
   throw new StartError(`${name}=${text}: it must be an http or https address, like https://pass.example.org`)
 }
 
+/** Links stand directly below it: `https://pass.example.org`, and nothing after. */
+function publicUrl(text: string | undefined): string | undefined {
+  const checked = url('PUBLIC_URL', text)
+  if (checked === undefined) return undefined
+  const { origin, href } = new URL(checked)
+  if (href === `${origin}/`) return origin
+  throw new StartError(`PUBLIC_URL=${text}: only scheme, host and port, like ${origin}`)
+}
+
 function credentialsOf(env: NodeJS.ProcessEnv): ServerOptions['credentials'] {
   const { X_CLIENT_ID: clientId, X_REFRESH_TOKEN: refreshToken, X_CLIENT_SECRET } = env
-  if (!clientId && !refreshToken) return undefined
+  if (!clientId && !refreshToken && !X_CLIENT_SECRET) return undefined
   if (!clientId || !refreshToken)
     throw new StartError('A real X account needs both X_CLIENT_ID and X_REFRESH_TOKEN (see docs/x-account.md).')
   return { clientId, clientSecret: X_CLIENT_SECRET || undefined, refreshToken }
@@ -49,15 +61,16 @@ function credentialsOf(env: NodeJS.ProcessEnv): ServerOptions['credentials'] {
 
 export function readOptions(env: NodeJS.ProcessEnv): ServerOptions {
   const credentials = credentialsOf(env)
-  const timeScale = Number(env.TIME_SCALE ?? 1)
-  if (!(timeScale >= 1)) throw new StartError(`TIME_SCALE=${env.TIME_SCALE}: it must be a number of 1 or more.`)
+  const timeScale = Number(env.TIME_SCALE || 1)
+  if (!(timeScale >= 1 && timeScale <= mostTimeScale))
+    throw new StartError(`TIME_SCALE=${env.TIME_SCALE}: it must be a number from 1 to ${mostTimeScale}.`)
   if (credentials && timeScale !== 1)
     throw new StartError('TIME_SCALE is for sandbox X; the real X keeps real time. Unset one of them.')
   return {
     dataDir: resolve(env.DATA_DIR || '.passalong'),
-    port: wholeNumber('PORT', env.PORT ?? '3000', 0, 65_535),
-    publicUrl: url('PUBLIC_URL', env.PUBLIC_URL),
-    trustProxy: wholeNumber('TRUST_PROXY', env.TRUST_PROXY ?? '0', 0, 10),
+    port: wholeNumber('PORT', env.PORT || '3000', 0, 65_535),
+    publicUrl: publicUrl(env.PUBLIC_URL),
+    trustProxy: wholeNumber('TRUST_PROXY', env.TRUST_PROXY || '0', 0, 10),
     dynamodbEndpoint: url('DYNAMODB_ENDPOINT', env.DYNAMODB_ENDPOINT),
     timeScale,
     xApiUrl: url('X_API_URL', env.X_API_URL),

@@ -6,7 +6,6 @@
  */
 import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { env } from '../shared/env.ts'
 import { type Clock, realClock, scaledClock } from '../shared/ports/clock.ts'
@@ -43,7 +42,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   try {
     stops.push(hold(options.dataDir))
-    const http = await listen(options, stops)
+    const http = await listen(options)
+    stops.push(http.stop)
     const clock = campaignClock(options, join(options.dataDir, 'clock.json'))
     const dynamo = await tables(options)
     stops.push(dynamo.stop)
@@ -60,6 +60,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const handlers = await loadHandlers()
     http.serve(routesOf(handlers))
     stops.push(...(await startTriggers(options, handlers, queues.endpoint, dynamo)).map((one) => () => one.stop()))
+    // Ends first: whoever is being answered needs everything behind it.
+    stops.push(http.stop)
     const found = { pid: process.pid, url: http.url, dynamodb: dynamo.endpoint, sqs: queues.endpoint, x: xUrl }
     writeFileSync(join(options.dataDir, 'server.json'), JSON.stringify(found))
     return { ...first, url: publicUrl, xUrl, stop }
@@ -76,36 +78,23 @@ function hold(dataDir: string): () => Promise<void> {
     throw new StartError(
       `A server (process ${holderOf(dataDir)}) is running on ${dataDir} already.\nStop it, or set DATA_DIR.`,
     )
+  const file = join(dataDir, 'server.json')
+  // A killed one has left where it was.
+  rmSync(file, { force: true })
   return async () => {
+    rmSync(file, { force: true })
     release()
-    rmSync(join(dataDir, 'server.json'), { force: true })
   }
 }
 
 /** Takes the port first, so that a taken one is said at once; answers 503 until the handlers are there. */
-async function listen(options: ServerOptions, stops: (() => Promise<void>)[]) {
-  let server: Server | undefined
+async function listen(options: ServerOptions) {
   const starting: HttpHandler = async () => ({ statusCode: 503, headers: { 'retry-after': '1' }, body: 'Starting\n' })
-  const routes: Route[] = [{ route: 'ANY /{path+}', handler: starting }]
-  server = createHttpServer({ routes, trustProxy: options.trustProxy })
+  const routes: Route[] = ['ANY /', 'ANY /{path+}'].map((route) => ({ route, handler: starting }))
+  const server = createHttpServer({ routes, trustProxy: options.trustProxy })
   server.listen(options.port)
-  await Promise.race([
-    once(server, 'listening'),
-    once(server, 'error').then(([error]) => {
-      const { code } = error as NodeJS.ErrnoException
-      throw new StartError(
-        code === 'EADDRINUSE'
-          ? `Port ${options.port} is taken. Choose another: PORT=${options.port + 1} npm start`
-          : `Cannot listen on port ${options.port} (${code}).`,
-      )
-    }),
-  ])
-  stops.push(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), 1000).unref()
-    await closed
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    throw new StartError(noPort(options.port, error.code))
   })
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : options.port
@@ -114,7 +103,20 @@ async function listen(options: ServerOptions, stops: (() => Promise<void>)[]) {
     server.removeAllListeners('request')
     for (const listener of ready.listeners('request')) server.on('request', listener as () => void)
   }
-  return { url: `http://127.0.0.1:${port}`, serve }
+  const stop = async () => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), 1000).unref()
+    await closed
+  }
+  return { url: `http://127.0.0.1:${port}`, serve, stop }
+}
+
+function noPort(port: number, code = ''): string {
+  const why = { EADDRINUSE: 'is taken', EACCES: 'is not allowed for this user' }[code] ?? `cannot be used (${code})`
+  return `Port ${port} ${why}. Choose another: PORT=${port >= 1024 && port < 65_535 ? port + 1 : 3000} npm start`
 }
 
 /** Campaign time goes on where it was: a folder keeps the scale it was started with. */

@@ -30,7 +30,7 @@ export const env = {
   xClientSecret: (): string | undefined => source.X_CLIENT_SECRET || undefined,
   /** How long one call to X may take; past it the outcome is unknown. */
   xTimeoutMs: (): number => Number(source.X_TIMEOUT_MS ?? 10_000),
-  /** On AWS the vault's key; locally VAULT_KEY_FILE. */
-  vaultKeyId: (): string | undefined => source.VAULT_KEY_ID || undefined,
-  vaultKeyFile: (): string | undefined => source.VAULT_KEY_FILE || undefined,
+  /** VAULT_KEY_ID, a KMS key, on AWS; VAULT_KEY_FILE on one machine. */
+  vault: (): { keyId: string; region: string } | { keyFile: string } =>
+    source.VAULT_KEY_ID ? { keyId: source.VAULT_KEY_ID, region: env.region() } : { keyFile: need('VAULT_KEY_FILE') },
 } as const

@@ -111,8 +111,6 @@ export interface Link {
   parent?: string
   /** relay only: visitor hash of the relayer on the day of pressing; their own hits are not visits. */
   owner?: string
-  /** ask only: HMAC of the recipient's X id; names their "don't ask me again" without naming them. */
-  stopToken?: string
   /** ask only, derived by the roll-up: earliest human hit within the window. */
   firstReadAt?: number
   /** relay and destination: append `?via=<slug>`. */
@@ -211,7 +209,7 @@ export interface VisitorDay {
 export interface Suppression {
   type: 'suppression'
   ws: string
-  /** HMAC of the X id, as on the ask link. */
+  /** HMAC of the X id (shared/broadcast/stop-token.ts). */
   token: string
   /** `stop_page`, `stop_word`, `import`. */
   source: string

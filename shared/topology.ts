@@ -127,7 +127,7 @@ export const functions = {
     does: 'one turn of an account: at most one paced message',
     trigger: { kind: 'queue', queue: 'turns', batchSize: 1 },
     grants: {
-      facts: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
+      facts: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'],
       directory: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
       ephemera: ['GetItem', 'PutItem'],
     },

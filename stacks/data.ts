@@ -9,11 +9,14 @@ import { queues, tables } from '../shared/topology.ts'
 import type { Store } from './render.ts'
 
 export function data({ app, stack }: StackContext): Store {
-  return {
+  const store = {
     tables: eachName(tables, (name) => table(app, stack, name)),
     queues: eachName(queues, (name) => queue(app, stack, name)),
     vaultKey: new Key(stack, 'vault', { enableKeyRotation: true, removalPolicy: removalPolicyOf(app) }),
   }
+  // What `npm run connect` is told.
+  stack.addOutputs({ DirectoryTable: store.tables.directory.tableName, VaultKeyId: store.vaultKey.keyId })
+  return store
 }
 
 function table(app: App, stack: Stack, name: TableName): Table {

@@ -26,6 +26,7 @@ import { createSalts, type Salts } from '../../shared/table/salts.ts'
 import { createSignedClient } from '../../shared/table/signed.ts'
 import { createTotals, type Totals } from '../../shared/table/totals.ts'
 import { isOpen } from '../../shared/track/location.ts'
+import { hostsOf } from '../../shared/track/slug.ts'
 import { totalNames } from '../../shared/track/total-names.ts'
 import { readVisit } from '../../shared/track/visit.ts'
 import { press, relayBefore } from './press.ts'
@@ -41,13 +42,21 @@ export interface PageDeps {
   clock: Clock
 }
 
+/** How somebody came to a page, and from which campaign. */
+interface Came {
+  link: Link
+  campaign: Campaign
+  lang: Language
+  token: string | undefined
+}
+
 const channels: RelayChannel[] = ['x', 'bluesky', 'linkedin', 'whatsapp', 'email', 'copy']
 /** These carry the text along, so that one press leads straight to the post, still to be edited. */
 const straight = new Set<RelayChannel>(['x', 'bluesky', 'whatsapp'])
 const longestText = 2000
 
 export function createPage(deps: PageDeps) {
-  const host = new URL(deps.publicUrl).host
+  const { host, protocol } = new URL(deps.publicUrl)
 
   return async function page(event: APIGatewayProxyEventV2): Promise<Answer> {
     const lang = pickLanguage(event.headers['accept-language'])
@@ -64,37 +73,49 @@ export function createPage(deps: PageDeps) {
   async function ask(
     event: APIGatewayProxyEventV2,
     kind: 'ask' | 'relay',
-    slug: string,
+    name: string,
     lang: Language,
     pressed: boolean,
   ): Promise<Answer> {
-    const link = /^[0-9A-Za-z_-]{1,64}$/.test(slug) ? await deps.links.get(host, slug) : undefined
+    // Behind the slug, the message's link carries the recipient's stop token, which no link and no hit knows.
+    const [, slug, token] = /^([0-9A-Za-z_-]{1,64})(?:\.([\w-]{22}))?$/.exec(name) ?? []
+    const link = slug ? await find(slug, event.headers.host) : undefined
     const campaign = link?.kind === kind && link.cmp ? await deps.campaigns.get(link.ws, link.cmp) : undefined
     if (!link || !campaign) return html(404, notFoundPage({ lang }))
     if (!isOpen(link, deps.clock.campaign())) return html(410, gonePage({ lang }))
-    if (pressed) return await relay(event, link, campaign, lang)
+    const came = { link, campaign, lang, token }
+    if (pressed) return await relay(event, came)
     const before = kind === 'ask' ? await relayBefore(deps, link) : undefined
     if (before) return await thanks(before, campaign, lang, before.channel, campaign.relayText)
-    return html(200, form(link, campaign, lang))
+    return html(200, form(came, campaign.relayText))
   }
 
-  function form(link: Link, campaign: Campaign, lang: Language, error?: string): string {
-    const { sender, relayText: message, destination, postId, ws, id } = campaign
+  async function find(slug: string, asked: string | undefined): Promise<Link | undefined> {
+    for (const one of hostsOf(host, asked)) {
+      const link = await deps.links.get(one, slug)
+      if (link) return link
+    }
+    return undefined
+  }
+
+  function form({ link, campaign, lang, token }: Came, message: string, error?: string): string {
+    const { sender, destination, postId, ws, id } = campaign
     const offered: RelayChannel[] = postId ? ['x', 'x_repost', ...channels.slice(1)] : channels
     const page = { lang, sender, message, destination, slug: link.slug, channels: offered, ...(error && { error }) }
     if (link.kind === 'relay') return passItOnPage(page)
+    if (!token) return relayPage(page)
     // The stop link lasts longer than the ask link and does not name it.
-    return relayPage({ ...page, stopHref: `/stop/${ws}.${id}.${link.stopToken}` })
+    return relayPage({ ...page, slug: `${link.slug}.${token}`, stopHref: `/stop/${ws}.${id}.${token}` })
   }
 
-  async function relay(event: APIGatewayProxyEventV2, link: Link, campaign: Campaign, lang: Language) {
+  async function relay(event: APIGatewayProxyEventV2, came: Came) {
+    const { link, campaign, lang } = came
     const fields = readForm(event)
     const asked = fields.get('channel') ?? ''
     if (asked === 'not_this_time') return html(200, notThisTimePage({ lang, sender: campaign.sender }))
     const channel = [...channels, 'x_repost' as const].find((one) => one === asked)
-    if (!channel || (channel === 'x_repost' && !campaign.postId))
-      return html(400, form(link, campaign, lang, words[lang]))
     const text = (fields.get('text') ?? campaign.relayText).slice(0, longestText)
+    if (!channel || (channel === 'x_repost' && !campaign.postId)) return html(400, form(came, text, words[lang]))
     const made = await press(deps, { link, campaign, visit: readVisit(event), channel })
     const location = straight.has(channel) ? intent(channel, made, campaign, text) : undefined
     if (location) return { statusCode: 303, headers: { ...headers, location } }
@@ -114,8 +135,9 @@ export function createPage(deps: PageDeps) {
     return intentHref(channel, { text, url: urlOf(made), sender, ...(postId && { postId }) })
   }
 
+  /** Where its link lives: the public address, or an earlier one this person came to. */
   function urlOf(made: Relay): string {
-    return `${deps.publicUrl}/${made.slug}`
+    return `${protocol}//${made.host}/${made.slug}`
   }
 
   async function stop(name: string, lang: Language, pressed: boolean): Promise<Answer> {

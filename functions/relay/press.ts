@@ -50,7 +50,10 @@ export async function press(deps: PressDeps, { link, campaign, visit, channel }:
   }
   const relay: Relay = { type: 'relay', ...about, channel, pressedAt: t, ...(bot && { bot }) }
   const { destination, passItOn: via } = campaign
-  const minted: Link = { type: 'link', kind: 'relay', ...about, destination, owner: visitor, via, createdAt: t }
+  // A machine's link is a plain one: it leads there, and no visit through it is the campaign's.
+  const minted: Link = bot
+    ? { type: 'link', kind: 'plain', ws, host, slug, destination, createdAt: t }
+    : { type: 'link', kind: 'relay', ...about, destination, owner: visitor, via, createdAt: t }
   return deps.links.recordRelay(personOf(link, visitor, bot !== undefined), relay, minted)
 }
 

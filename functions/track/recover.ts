@@ -13,7 +13,7 @@ export function createRecover(client: Pick<SignedClient, 'putItem'>, table: stri
     try {
       const block = readBlock(record.body)
       const outcome = await client.putItem(table, block, { ifAbsent: true })
-      log('info', 'hits.recovered', { block: block.sk, hits: block.hits.length, outcome })
+      log('info', 'hits.recovered', { block: block.sk, outcome })
       return []
     } catch (error) {
       log('error', 'hits.not_recovered', { message: record.messageId, reason: reasonOf(error) })

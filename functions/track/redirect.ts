@@ -4,48 +4,48 @@ import { env } from '../../shared/env.ts'
 import { log, reasonOf } from '../../shared/log.ts'
 import { type Clock, clockFromEnv } from '../../shared/ports/clock.ts'
 import { createHitWriter, type HitWriter } from '../../shared/table/hits.ts'
-import { createLinks, type Links } from '../../shared/table/link-cache.ts'
+import { createLinkCache, type LinkCache } from '../../shared/table/link-cache.ts'
 import { createSalts, type Salts } from '../../shared/table/salts.ts'
 import { createSignedClient } from '../../shared/table/signed.ts'
 import { hitOf } from '../../shared/track/hit.ts'
-import { isOpen, locationOf } from '../../shared/track/location.ts'
+import { isOpen, redirectTo } from '../../shared/track/location.ts'
 import { type Refusal, refusalPage } from '../../shared/track/pages.ts'
-import { isSlug } from '../../shared/track/slug.ts'
+import { hostsOf, readPath } from '../../shared/track/slug.ts'
 import { readVisit } from '../../shared/track/visit.ts'
 
 export type Redirect = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
 
-export interface RedirectNeeds {
+export function createRedirect(needs: {
   host: string
-  links: Links
+  links: LinkCache
   salts: Salts
   hits: HitWriter
   clock: Clock
-}
-
-export function createRedirect({ host, links, salts, hits, clock }: RedirectNeeds): Redirect {
+}): Redirect {
+  const { host, links, salts, hits, clock } = needs
   return async function redirect(event) {
     const refuse = (refusal: Refusal) => refusalPage(refusal, event.headers['accept-language'])
-    const slug = event.rawPath.slice(1)
+    const named = readPath(event.rawPath)
     const visit = readVisit(event)
-    if (!isSlug(slug)) return refuse('not_found')
+    if (!named) return refuse('not_found')
     if (visit.method !== 'GET' && visit.method !== 'HEAD') return refuse('method_not_allowed')
-    const link = await links.find(host, slug).catch(() => 'unavailable' as const)
+    const link = await find(named.slug, event.headers.host).catch(() => 'unavailable' as const)
     if (link === 'unavailable') return refuse('unavailable')
     if (link === undefined) return refuse('not_found')
     const t = clock.campaign()
     if (!isOpen(link, t)) return refuse('gone')
     const { ws, cmp, windowMs } = link
-    await hits.write({ ws, cmp, windowMs, host }, hitOf(link, visit, t, await salts.of(t)))
-    return { statusCode: 302, headers: { ...found, location: locationOf(link, visit) } }
+    await hits.write({ ws, cmp, windowMs, host: link.host }, hitOf(link, visit, t, await salts.of(t)))
+    return redirectTo(link, visit, named.token)
   }
-}
 
-const found = {
-  'cache-control': 'private, no-store',
-  // Where the visitor comes from is not the destination's business beyond our host; `via` says more where wanted.
-  'referrer-policy': 'strict-origin',
-  'x-robots-tag': 'noindex',
+  async function find(slug: string, asked: string | undefined) {
+    for (const one of hostsOf(host, asked)) {
+      const link = await links.find(one, slug)
+      if (link) return link
+    }
+    return undefined
+  }
 }
 
 export function wireRedirect(clock: Clock = clockFromEnv()): Redirect {
@@ -53,7 +53,7 @@ export function wireRedirect(clock: Clock = clockFromEnv()): Redirect {
   const [facts, ephemera, spillUrl] = [env.table('facts'), env.table('ephemera'), env.queueUrl('spill')]
   return createRedirect({
     host: new URL(env.publicUrl()).host,
-    links: createLinks({ read: (key) => client.getItem(facts, key), wall: clock.wall }),
+    links: createLinkCache({ read: (key) => client.getItem(facts, key), wall: clock.wall }),
     salts: createSalts({ client, table: ephemera, clock }),
     hits: createHitWriter({
       put: (block) => client.putItem(facts, block),

@@ -109,7 +109,7 @@ export function startPeople(options: PeopleOptions) {
 
   function receive(message: SandboxMessage): void {
     const index = byParticipant.get(message.participant)
-    const link = /https?:\/\/\S+\/[0-9A-Za-z_-]+/.exec(message.text)?.[0]
+    const link = /https?:\/\/\S+\/[0-9A-Za-z]{10}(\.[\w-]{22})?/.exec(message.text)?.[0]
     if (index === undefined || link === undefined) return
     seen.received++
     const person = options.plan[index]!

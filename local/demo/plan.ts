@@ -55,12 +55,16 @@ export function random(seed: number): () => number {
   }
 }
 
+/** Each has an address of their own; there are no more (see people.ts). */
+export const mostPeople = 131_072
+
 /** Why these figures cannot happen, or undefined. */
 export function impossible({ sent, readers, relays, visits }: Figures): string | undefined {
   if (sent < 1) return '--sent must be at least 1'
   if (readers > sent) return `--readers ${readers} is more than --sent ${sent}`
   if (relays > readers) return `--relays ${relays} is more than --readers ${readers}`
   if (visits > 0 && relays === 0) return `--visits ${visits} need at least one relay`
+  if (sent + visits > mostPeople) return `--sent ${sent} and --visits ${visits}: together at most ${mostPeople}`
   return undefined
 }
 

@@ -1,6 +1,7 @@
 /**
- * The token of "don't ask me again": names a person to their workspace's suppression list and to nothing else. It is
- * a keyed hash, so the ask link can carry it without carrying the X id, and it lasts longer than any link.
+ * The token of "don't ask me again": names a person to their workspace's suppression list and to nothing else. It
+ * travels in the address of the message's link (`/{slug}.{token}`), is stored with no link and no hit, and lasts longer
+ * than any link.
  */
 import { createHmac } from 'node:crypto'
 

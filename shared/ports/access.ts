@@ -3,6 +3,7 @@
  * single-use, so a second refresh in parallel would lose the account.
  */
 import { randomBytes } from 'node:crypto'
+import { log, reasonOf } from '../log.ts'
 import type { Accounts } from '../table/accounts.ts'
 import type { Clock } from './clock.ts'
 import type { Vault } from './vault.ts'
@@ -55,8 +56,12 @@ export function createAccess({ accounts, vault, x, clock }: AccessDeps) {
     async token(ws: string, account: string): Promise<AccessOutcome> {
       const stored = await accounts.token(account)
       if (!stored) return { kind: 'reconnect', detail: 'no token' }
-      const tokens = await open(ws, account, stored.sealed, stored.version)
       const { version } = stored
+      const tokens = await open(ws, account, stored.sealed, version).catch((error: unknown) => {
+        log('error', 'access.unreadable', { account, reason: reasonOf(error) })
+        return undefined
+      })
+      if (!tokens) return { kind: 'reconnect', detail: 'the stored tokens do not open with this key' }
       if (stored.expiresAt - clock.campaign() > aheadMs)
         return { kind: 'token', accessToken: tokens.accessToken, version, refreshed: false }
       const now = clock.wall()
@@ -66,9 +71,9 @@ export function createAccess({ accounts, vault, x, clock }: AccessDeps) {
         await this.store(ws, account, outcome, outcome.expiresInMs, version)
         return { kind: 'token', accessToken: outcome.accessToken, version: version + 1, refreshed: true }
       }
-      // A lost answer may have used the refresh token up; asking X again after the lock tells for certain.
-      if (outcome.kind === 'rejected') return { kind: 'reconnect', detail: outcome.detail }
-      return { kind: 'wait', waitMs: outcome.kind === 'unknown' ? lockMs : waitMs }
+      if (outcome.kind === 'not_done') return { kind: 'wait', waitMs }
+      // A lost answer may have used the single-use refresh token up: a person decides, not a second call.
+      return { kind: 'reconnect', detail: outcome.detail }
     },
   }
 }

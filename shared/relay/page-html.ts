@@ -25,16 +25,17 @@ export interface PassItOnPage {
 }
 
 export interface RelayPage extends PassItOnPage {
-  /** The stop page of this recipient. */
-  stopHref: string
+  /** The stop page of this recipient, when the address they came by names it. */
+  stopHref?: string | undefined
 }
 
 /** For a recipient, behind their ask link. */
 export function relayPage(page: RelayPage): string {
-  const words = wordsIn(page.lang)
+  const { lang, stopHref } = page
+  const words = wordsIn(lang)
   const quiet =
-    `<button name="channel" value="not_this_time">${say(page.lang, words.notThisTime)}</button>` +
-    `<a class="go" href="${escapeMarkup(page.stopHref)}">${say(page.lang, words.stop)}</a>`
+    `<button name="channel" value="not_this_time">${say(lang, words.notThisTime)}</button>` +
+    (stopHref ? `<a class="go" href="${escapeMarkup(stopHref)}">${say(lang, words.stop)}</a>` : '')
   return askPage(page, { action: '/p/', ask: words.ask, quiet: `<div class="quiet">${quiet}</div>` })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Links by (host, slug), looked up at most every 30 s each, so that a takedown works within a minute.
  *
- *     const links = createLinks({ read: (key) => client.getItem(table, key), wall: Date.now })
+ *     const links = createLinkCache({ read: (key) => client.getItem(table, key), wall: Date.now })
  *     const link = await links.find(host, slug)   // undefined: there is none
  *
  * A slug without a link is remembered for 5 s. A failed read is remembered as nothing at all: it answers with the link
@@ -11,11 +11,11 @@ import type { Link } from '../facts.ts'
 import { log, reasonOf } from '../log.ts'
 import { type Key, keys } from './keys.ts'
 
-export interface Links {
+export interface LinkCache {
   find(host: string, slug: string): Promise<Link | undefined>
 }
 
-export interface LinksOptions {
+export interface LinkCacheOptions {
   read(key: Key): Promise<object | undefined>
   /** The wall clock, in milliseconds. */
   wall(): number
@@ -32,7 +32,7 @@ const foundMs = 30_000
 const missedMs = 5_000
 const failedMs = 5_000
 
-export function createLinks({ read, wall, maxLinks = 10_000 }: LinksOptions): Links {
+export function createLinkCache({ read, wall, maxLinks = 10_000 }: LinkCacheOptions): LinkCache {
   const entries = new Map<string, Entry>()
 
   function look(host: string, slug: string, id: string, last: Entry | undefined): Promise<Link | undefined> {

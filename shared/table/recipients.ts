@@ -8,7 +8,7 @@ import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'
 
 const atOnce = 8
-const page = 25
+const page = 100
 
 export type NewRecipient = Omit<Recipient, 'type' | 'ws' | 'cmp' | 'ordinal'>
 
@@ -21,6 +21,14 @@ export interface Added {
 
 const notDraft = () =>
   new Fault('conflict', 'Recipients can be added while the campaign is a draft; this one is not any more.')
+
+export interface Candidates {
+  pending: Recipient[]
+  /** Every recipient up to this ordinal is settled. */
+  settledTo: number
+  /** One that is being sent to, if any was met on the way. */
+  claimed?: Recipient
+}
 
 export function createRecipients(table: Table) {
   const TableName = env.table('facts')
@@ -111,17 +119,21 @@ export function createRecipients(table: Table) {
       return Items as Recipient[]
     },
 
-    /** The next one to write to, and the ordinal up to which all are settled. */
-    async nextPending(ws: string, cmp: string, cursor: number): Promise<{ next?: Recipient; settledTo: number }> {
-      let settledTo = cursor
-      for (;;) {
-        const rows = await this.list(ws, cmp, settledTo, page)
+    /** Who may be written to next: the first `want` pending ones behind `cursor`. */
+    async candidates(ws: string, cmp: string, cursor: number, want: number): Promise<Candidates> {
+      const found: Candidates = { pending: [], settledTo: cursor }
+      let whole = true
+      for (let after = cursor; ; ) {
+        const rows = await this.list(ws, cmp, after, page)
         for (const row of rows) {
-          if (row.status === 'pending') return { next: row, settledTo }
-          if (row.status === 'sending') return { settledTo }
-          settledTo = row.ordinal
+          after = row.ordinal
+          if (row.status === 'pending') found.pending.push(row)
+          if (row.status === 'sending') found.claimed = row
+          whole &&= row.status !== 'pending' && row.status !== 'sending'
+          if (whole) found.settledTo = row.ordinal
+          if (found.pending.length === want) return found
         }
-        if (rows.length < page) return { settledTo }
+        if (rows.length < page) return found
       }
     },
 

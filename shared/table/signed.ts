@@ -8,7 +8,6 @@
  * A call is tried once more after a throttle, a 5xx or a stale connection (each call is safe to repeat), never after a
  * timeout: a visitor is waiting, and there is another sink. Whatever fails is `Fault('unavailable')`.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../fault.ts'
 import type { Key } from './keys.ts'
 import { type Call, createPost, type Outcome } from './signed-post.ts'
@@ -75,7 +74,8 @@ async function postTwice(post: (call: Call) => Promise<Outcome>, call: Call): Pr
   const outcome = await post(call)
   if (outcome.kind === 'lost') return outcome.stale ? post(call) : outcome
   if (outcome.status < 500 && !throttled.test(errorType(outcome) ?? '')) return outcome
-  await sleep(20 + Math.random() * 40)
+  const waitMs = 20 + Math.random() * 40
+  await new Promise((resolve) => setTimeout(resolve, waitMs))
   return post(call)
 }
 

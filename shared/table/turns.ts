@@ -4,6 +4,7 @@
  * One row holds `n` and `inFlight`. A claim and its receipt are transactions over that row and the recipient, so a
  * crash anywhere leaves one of two states: not claimed (nothing went out), or claimed (the outcome is unknown).
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { GetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { PacerState } from '../broadcast/pacer.ts'
 import { newPacer } from '../broadcast/pacer.ts'
@@ -19,6 +20,8 @@ export interface InFlight {
   ws: string
   cmp: string
   ordinal: number
+  /** Of the ask link. */
+  host: string
   slug: string
   attempt: string
   /** Wall clock: past it, nobody is working on this attempt any more. */
@@ -60,7 +63,6 @@ export interface Settle {
   /** Set when the attempt spent quota: the answer's time, kept for the day budgets. */
   answeredAt?: number
   dueWall: number
-  host: string
 }
 
 /** In `aggregate` a settled row keeps the hour only: finer, and its time would join it to its link. */
@@ -113,23 +115,23 @@ export function createTurns(table: Table) {
       return Item?.index === index ? (Item?.at as number) : undefined
     },
 
-    /** Tells the watchdog when to miss this turn. Best effort: a claim writes it too. */
+    /** Tells the watchdog when to miss this turn, unless it has passed on meanwhile. A claim tells it too. */
     async expectBy(turn: Turn, dueWall: number): Promise<void> {
-      await table.send(
-        new UpdateCommand({
-          TableName: directory,
-          Key: keys.turn(turn.account),
-          UpdateExpression: 'SET dueWall = :due',
-          ExpressionAttributeValues: { ':due': dueWall },
-        }),
-      )
+      const update = new UpdateCommand({
+        TableName: directory,
+        Key: keys.turn(turn.account),
+        UpdateExpression: 'SET dueWall = :due',
+        ConditionExpression: 'n = :n',
+        ExpressionAttributeValues: { ':due': dueWall, ':n': turn.n },
+      })
+      await unlessRefused(table.send(update))
     },
 
     /** pending → sending with its link, unless somebody else has the turn, the campaign is not sending, or they said stop. */
     async claim(claim: Claim): Promise<'claimed' | 'suppressed' | 'lost'> {
       const { turn, recipient, campaign, link, attempt, deadlineWall } = claim
       const { ws, cmp, ordinal } = recipient
-      const inFlight: InFlight = { ws, cmp, ordinal, slug: link.slug, attempt, deadlineWall }
+      const inFlight: InFlight = { ws, cmp, ordinal, host: link.host, slug: link.slug, attempt, deadlineWall }
       const TransactItems = [
         {
           ConditionCheck: {
@@ -190,52 +192,68 @@ export function createTurns(table: Table) {
       }
     },
 
-    /** The receipt: the recipient's outcome, the turn passed on, the quota noted; all or nothing, once per attempt. */
-    async settle(settle: Settle): Promise<'settled' | 'lost'> {
-      try {
-        await table.send(new TransactWriteCommand({ TransactItems: receipt(settle) }))
-        return 'settled'
-      } catch (error) {
-        if (isConditionFailed(error)) return 'lost'
-        throw error
+    /**
+     * The receipt: the recipient's outcome, the turn passed on, the quota noted; all or nothing, once per attempt.
+     * Tried until the claim's deadline: an answer we know must not become an `unknown` by a hiccup of the table.
+     */
+    async settle(settle: Settle, wall: () => number): Promise<'settled' | 'lost'> {
+      // The token makes a repeat of a receipt that went through, unheard, the success it was.
+      const ClientRequestToken = settle.inFlight.attempt
+      for (let waitMs = 50; ; waitMs *= 2) {
+        try {
+          await table.send(new TransactWriteCommand({ TransactItems: receipt(settle), ClientRequestToken }))
+          return 'settled'
+        } catch (error) {
+          if (isConditionFailed(error)) return 'lost'
+          if (wall() + waitMs >= settle.inFlight.deadlineWall) throw error
+          await sleep(waitMs)
+        }
       }
+    },
+
+    /** A claim that no turn holds any more (tables restored to different moments): its outcome is unknown. */
+    async disown(recipient: Recipient): Promise<void> {
+      const update = new UpdateCommand({
+        TableName: facts,
+        Key: keys.recipient(recipient.ws, recipient.cmp, recipient.ordinal),
+        UpdateExpression: 'SET #status = :unknown, #reason = :reason REMOVE attempt, deadlineWall',
+        ConditionExpression: '#status = :sending AND attempt = :attempt',
+        ExpressionAttributeNames: { '#status': 'status', '#reason': 'reason' },
+        ExpressionAttributeValues: {
+          ':unknown': 'unknown',
+          ':reason': 'no_receipt',
+          ':sending': 'sending',
+          ':attempt': recipient.attempt,
+        },
+      })
+      await unlessRefused(table.send(update))
     },
 
     /** Where the account is in a campaign: saves reading settled recipients again, and shares turns fairly. */
     async advance(account: string, cmp: string, lastTurn: number, cursor: number): Promise<void> {
-      try {
-        await table.send(
-          new UpdateCommand({
-            TableName: directory,
-            Key: keys.run(account, cmp),
-            UpdateExpression: 'SET lastTurn = :n, #cursor = :cursor',
-            // Cancelled meanwhile: the run is gone and stays gone.
-            ConditionExpression: 'attribute_exists(pk)',
-            ExpressionAttributeNames: { '#cursor': 'cursor' },
-            ExpressionAttributeValues: { ':n': lastTurn, ':cursor': cursor },
-          }),
-        )
-      } catch (error) {
-        if (!isConditionFailed(error)) throw error
-      }
+      const update = new UpdateCommand({
+        TableName: directory,
+        Key: keys.run(account, cmp),
+        UpdateExpression: 'SET lastTurn = :n, #cursor = :cursor',
+        // Cancelled meanwhile: the run is gone and stays gone.
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#cursor': 'cursor' },
+        ExpressionAttributeValues: { ':n': lastTurn, ':cursor': cursor },
+      })
+      await unlessRefused(table.send(update))
     },
 
     /** A person who said stop before their message left: suppressed, never sent. */
     async suppress(recipient: Recipient): Promise<void> {
-      try {
-        await table.send(
-          new UpdateCommand({
-            TableName: facts,
-            Key: keys.recipient(recipient.ws, recipient.cmp, recipient.ordinal),
-            UpdateExpression: 'SET #status = :suppressed, #reason = :reason',
-            ConditionExpression: '#status = :pending',
-            ExpressionAttributeNames: { '#status': 'status', '#reason': 'reason' },
-            ExpressionAttributeValues: { ':suppressed': 'suppressed', ':reason': 'opted_out', ':pending': 'pending' },
-          }),
-        )
-      } catch (error) {
-        if (!isConditionFailed(error)) throw error
-      }
+      const update = new UpdateCommand({
+        TableName: facts,
+        Key: keys.recipient(recipient.ws, recipient.cmp, recipient.ordinal),
+        UpdateExpression: 'SET #status = :suppressed, #reason = :reason',
+        ConditionExpression: '#status = :pending',
+        ExpressionAttributeNames: { '#status': 'status', '#reason': 'reason' },
+        ExpressionAttributeValues: { ':suppressed': 'suppressed', ':reason': 'opted_out', ':pending': 'pending' },
+      })
+      await unlessRefused(table.send(update))
     },
   }
 
@@ -266,7 +284,7 @@ export function createTurns(table: Table) {
       ...(settle.answeredAt === undefined ? [] : [{ Put: { TableName: env.table('ephemera'), Item } }]),
       // Provably unsent: nobody holds this link, and the next attempt makes its own.
       ...(settlement.status === 'pending'
-        ? [{ Delete: { TableName: facts, Key: keys.link(settle.host, inFlight.slug) } }]
+        ? [{ Delete: { TableName: facts, Key: keys.link(inFlight.host, inFlight.slug) } }]
         : []),
     ]
   }
@@ -303,6 +321,14 @@ export function createTurns(table: Table) {
         ExpressionAttributeValues: values,
       },
     }
+  }
+}
+
+async function unlessRefused(write: Promise<unknown>): Promise<void> {
+  try {
+    await write
+  } catch (error) {
+    if (!isConditionFailed(error)) throw error
   }
 }
 

@@ -36,7 +36,7 @@ export function classify(request: Request & Moment): BotReason | undefined {
   const { method, headers, userAgent, t, sentAt } = request
   // POST is the press of a button on the relay page; nothing prefetches it.
   if (method !== 'GET' && method !== 'POST') return 'method'
-  if (prefetchHeaders.some((name) => prefetchWords.test(headers[name] ?? ''))) return 'prefetch'
+  if (prefetchHeaders.some((name) => headers[name] && prefetchWords.test(headers[name]))) return 'prefetch'
   if (userAgent.trim() === '') return 'no_agent'
   if (isCrawler(userAgent)) return 'crawler'
   if (sentAt !== undefined && t >= sentAt && t - sentAt < tooSoonMs) return 'too_soon'

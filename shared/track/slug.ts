@@ -22,3 +22,19 @@ const reserved = new Set([
 export function isSlug(text: string): boolean {
   return pattern.test(text) && !reserved.has(text.toLowerCase())
 }
+
+/** What a link's path names. A message's link carries its reader's stop token behind the slug: `/{slug}.{token}`. */
+export function readPath(path: string): { slug: string; token?: string } | undefined {
+  const [, slug = '', token] = /^\/([^.]*)(?:\.([\w-]{22}))?$/.exec(path) ?? []
+  if (!isSlug(slug)) return undefined
+  return token === undefined ? { slug } : { slug, token }
+}
+
+/**
+ * The hosts a link may live under, likeliest first: today's public one, then the one the visitor came to, under which
+ * links were sent before the public address changed.
+ */
+export function hostsOf(publicHost: string, asked: string | undefined): string[] {
+  const host = asked?.toLowerCase()
+  return host && host !== publicHost && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? [publicHost, host] : [publicHost]
+}

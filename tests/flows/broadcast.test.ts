@@ -1,8 +1,9 @@
 /** A campaign's sends on real engines: tables, queue, sandbox X over HTTP, the real client. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PutCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLaunch } from '../../functions/broadcast/launch.ts'
-import { createSend, type SendDeps } from '../../functions/broadcast/send.ts'
+import { createSend, type SendDeps } from '../../functions/broadcast/send/turn.ts'
 import { type Running, startPoller } from '../../local/pollers.ts'
 import {
   type Call,
@@ -23,10 +24,13 @@ import { createX } from '../../shared/ports/x.ts'
 import { createAccounts } from '../../shared/table/accounts.ts'
 import { createCampaigns } from '../../shared/table/campaigns.ts'
 import { createTable } from '../../shared/table/client.ts'
+import { createSaltEnder } from '../../shared/table/end-salts.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { createLinks } from '../../shared/table/links.ts'
 import { createRecipients } from '../../shared/table/recipients.ts'
 import { createTurns } from '../../shared/table/turns.ts'
 import { type Engines, startEngines } from '../engines.ts'
+import { type Asked, beyondGrants, recordingTable } from '../grants.ts'
 
 // 15 minutes of X's clock pass in 90 ms, so that pauses between sends are short and limits still bite.
 const clock = scaledClock(10_000, Date.now())
@@ -36,6 +40,7 @@ const host = '127.0.0.1:3000'
 let engines: Engines
 let sandbox: RunningSandbox
 let poller: Running
+let asked: Asked
 let deps: SendDeps
 let send: ReturnType<typeof createSend>
 
@@ -44,7 +49,9 @@ const links = () => createLinks(createTable())
 beforeAll(async () => {
   engines = await startEngines()
   sandbox = await startSandboxX({ clock, users: senders })
-  const table = createTable()
+  const recording = recordingTable()
+  asked = recording.asked
+  const { table } = recording
   const accounts = createAccounts(table)
   const vault = createVault({ keyFile: `${engines.dataDir}/vault.key` })
   const x = createX({ baseUrl: sandbox.url, clientId: 'sandbox', timeoutMs: 400 })
@@ -59,6 +66,7 @@ beforeAll(async () => {
     clock,
     stopSecret: 'secret',
     publicUrl: `http://${host}`,
+    xApiUrl: sandbox.url,
     timeoutMs: 400,
   }
   send = createSend(deps)
@@ -75,7 +83,7 @@ afterAll(async () => {
   await engines?.stop()
 })
 
-const senders = Array.from({ length: 12 }, (_, i) => ({
+const senders = Array.from({ length: 40 }, (_, i) => ({
   id: String(2_000_000 + i),
   username: `sender_${i}`,
   name: 'Sender',
@@ -149,6 +157,8 @@ async function launch(cmp: string): Promise<void> {
   await deps.queue.send('turns', { account: turn.account, n: turn.n })
 }
 
+const ticking = () => ({ campaigns: deps.campaigns, turns: deps.turns, endSalts: createSaltEnder(createTable()) })
+
 async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   for (let i = 0; i < 600; i++) {
     const value = await read()
@@ -192,16 +202,17 @@ describe('a campaign goes out', () => {
     const campaign = await campaignIn(cmp, 'tracking')
     expect(campaign!.sentDoneAt).toBeGreaterThan(campaign!.startedAt!)
     const messages = await delivered(ids)
-    expect(messages.map((message) => message.participant)).toEqual(ids)
-    const slugs = messages.map((message) => /\/([0-9A-Za-z]{10})$/.exec(message.text)![1]!)
+    const order = messages.map((message) => message.participant)
+    expect([...order].sort()).toEqual([...ids].sort())
+    // Not in the order of the list: sorted by time, the links would tell whose is whose.
+    expect(order).not.toEqual(ids)
+    const slugs = messages.map((message) => /\/([0-9A-Za-z]{10})\.[\w-]{22}$/.exec(message.text)![1]!)
     expect(new Set(slugs).size).toBe(40)
     const link = await links().get(host, slugs[0]!)
-    expect(link).toMatchObject({
-      kind: 'ask',
-      cmp,
-      segments: { lang: 'fr' },
-      stopToken: stopToken('secret', ws, ids[0]!),
-    })
+    expect(link).toMatchObject({ kind: 'ask', cmp, segments: { lang: 'fr' } })
+    // The message carries the person's stop token; nothing stored with the link does.
+    expect(messages[0]!.text).toContain(`.${stopToken('secret', ws, order[0]!)}`)
+    expect(JSON.stringify(link)).not.toContain(stopToken('secret', ws, order[0]!))
     for (const row of await rowsOf(cmp)) {
       expect(row).toMatchObject({ status: 'sent' })
       expect(row.sentAt! % 3_600_000).toBe(0)
@@ -254,7 +265,7 @@ describe('a campaign goes out', () => {
   })
 
   test('the account’s own trouble pauses the campaign and says why; resumed, it goes on with the same person', async () => {
-    const { cmp, ids } = await draft(await connect(), 3)
+    const { cmp, ids } = await draft(await connect(), 3, { privacy: 'individual' })
     await script({ participants: { [ids[1]!]: ['no_credits'] } })
     await launch(cmp)
     const paused = await campaignIn(cmp, 'paused')
@@ -357,7 +368,7 @@ describe('crashes and repeats', () => {
     const add = { at, action: 'start' as const, ws, cmp }
     expect(await deps.campaigns.move(campaign, 'scheduled', clock.campaign(), { launchAt: at }, { add })).toBe('moved')
     const lost = { ...deps.queue, send: async () => {} }
-    const launchDeps = { campaigns: deps.campaigns, turns: deps.turns, clock }
+    const launchDeps = { ...ticking(), clock }
     const tick = createLaunch({ ...launchDeps, queue: lost })
     await until(
       async () => clock.campaign(),
@@ -381,7 +392,142 @@ describe('crashes and repeats', () => {
       async () => clock.campaign(),
       (now) => now > sentDoneAt! + 60_000,
     )
-    await createLaunch({ campaigns: deps.campaigns, turns: deps.turns, queue: deps.queue, clock })()
+    await createLaunch({ ...ticking(), queue: deps.queue, clock })()
     expect((await deps.campaigns.get(ws, cmp))!.state).toBe('completed')
+  })
+})
+
+/** The same tables, recorded apart. */
+function launching() {
+  const { table, asked: byLaunch } = recordingTable()
+  const [campaigns, turns] = [createCampaigns(table), createTurns(table)]
+  return {
+    tick: createLaunch({ campaigns, turns, queue: deps.queue, clock, endSalts: createSaltEnder(table) }),
+    byLaunch,
+  }
+}
+
+describe('grants', () => {
+  test('the sender asks for nothing the topology does not grant it', () => {
+    // All of the above ran through it: claims, receipts, releases, pauses, refreshes.
+    for (const action of ['facts:DeleteItem', 'facts:ConditionCheckItem', 'ephemera:PutItem', 'directory:DeleteItem'])
+      expect(asked).toContain(action)
+    // Making drafts is the API's, and moves are made here by hand: the sender has these grants too.
+    expect(beyondGrants('send', asked)).toEqual([])
+  })
+
+  test('nor does the minute tick', async () => {
+    const { tick, byLaunch } = launching()
+    const { cmp } = await draft(await connect(), 1, { windowMs: 60_000 })
+    const campaign = (await deps.campaigns.get(ws, cmp))!
+    const at = clock.campaign()
+    const add = { at, action: 'start' as const, ws, cmp }
+    await deps.campaigns.move(campaign, 'scheduled', at, { launchAt: at }, { add })
+    await tick()
+    const { sentDoneAt } = (await campaignIn(cmp, 'tracking'))!
+    await until(
+      async () => clock.campaign(),
+      (now) => now > sentDoneAt! + 60_000,
+    )
+    await tick()
+    expect((await deps.campaigns.get(ws, cmp))!.state).toBe('completed')
+    expect(byLaunch).toContain('ephemera:DeleteItem')
+    expect(beyondGrants('launch', byLaunch)).toEqual([])
+  })
+})
+
+describe('pauses and ends in flight', () => {
+  test('paused while its last message is under way, it is tracked all the same', async () => {
+    const { cmp, ids } = await draft(await connect(), 1)
+    await script({ participants: { [ids[0]!]: ['timeout_after_accept'] } })
+    await launch(cmp)
+    await until(
+      () => rowsOf(cmp),
+      ([row]) => row?.status === 'sending',
+    )
+    const campaign = (await deps.campaigns.get(ws, cmp))!
+    await deps.campaigns.move(campaign, 'paused', clock.campaign(), { pausedReason: 'operator' })
+    const tracked = await campaignIn(cmp, 'tracking')
+    expect(tracked).not.toHaveProperty('pausedReason')
+    expect((await rowsOf(cmp))[0]).toMatchObject({ status: 'unknown', reason: 'timeout' })
+  })
+
+  test('cancelled while a message is under way, its outcome is still found out', async () => {
+    const account = await connect()
+    const { cmp, ids } = await draft(account, 2)
+    await script({ participants: { [ids[0]!]: ['timeout_after_accept'], [ids[1]!]: ['timeout_after_accept'] } })
+    await launch(cmp)
+    await until(
+      () => rowsOf(cmp),
+      (rows) => rows.some((row) => row.status === 'sending'),
+    )
+    await deps.campaigns.move((await deps.campaigns.get(ws, cmp))!, 'cancelled', clock.campaign())
+    const rows = await until(
+      () => rowsOf(cmp),
+      (all) => all.every((row) => row.status !== 'sending'),
+    )
+    expect(rows.map((row) => row.status).sort()).toEqual(['pending', 'unknown'])
+    expect(await deps.campaigns.runs(account)).toEqual([])
+  })
+
+  test('the watchdog finds a claim whose campaign was cancelled and whose process is gone', async () => {
+    const account = await connect()
+    const { cmp } = await draft(account, 1)
+    const campaign = (await deps.campaigns.get(ws, cmp))!
+    await deps.campaigns.move(campaign, 'sending', clock.campaign(), { startedAt: clock.campaign() })
+    const turn = await deps.turns.ensure(ws, account, clock.wall())
+    const [recipient] = await rowsOf(cmp)
+    const link = {
+      type: 'link' as const,
+      ws,
+      host,
+      slug: newId('lnk'),
+      kind: 'ask' as const,
+      destination: 'https://example.org/',
+      createdAt: 0,
+    }
+    const claim = {
+      turn,
+      recipient: recipient!,
+      campaign,
+      link,
+      attempt: 'att_9',
+      stopToken: 't',
+      deadlineWall: Date.now() - 1,
+    }
+    expect(await deps.turns.claim(claim)).toBe('claimed')
+    await deps.campaigns.move((await deps.campaigns.get(ws, cmp))!, 'cancelled', clock.campaign())
+    await createLaunch({ ...ticking(), queue: deps.queue, clock: { ...clock, wall: () => Date.now() + 6_000 } })()
+    await until(
+      () => rowsOf(cmp),
+      ([row]) => row?.status === 'unknown',
+    )
+  })
+
+  test('a row left sending by tables restored to different moments does not hold the campaign up', async () => {
+    const { cmp } = await draft(await connect(), 2)
+    const campaign = (await deps.campaigns.get(ws, cmp))!
+    const [first] = await rowsOf(cmp)
+    const Item = {
+      ...keys.recipient(ws, cmp, 1),
+      ...first!,
+      status: 'sending',
+      attempt: 'att_gone',
+      deadlineWall: Date.now() - 1,
+    }
+    await createTable().send(new PutCommand({ TableName: env.table('facts'), Item }))
+    await launch(campaign.id)
+    await campaignIn(cmp, 'tracking')
+    expect((await rowsOf(cmp)).map((row) => row.status)).toEqual(['unknown', 'sent'])
+  })
+
+  test('links nobody outside can open are never sent by the real X: the campaign pauses', async () => {
+    const { cmp } = await draft(await connect(), 1)
+    const campaign = (await deps.campaigns.get(ws, cmp))!
+    await deps.campaigns.move(campaign, 'sending', clock.campaign(), { startedAt: clock.campaign() })
+    const turn = await deps.turns.ensure(ws, campaign.account, clock.wall())
+    await createSend({ ...deps, xApiUrl: 'https://api.x.com' })({ account: turn.account, n: turn.n })
+    expect(await deps.campaigns.get(ws, cmp)).toMatchObject({ state: 'paused', pausedReason: 'public_url' })
+    expect((await rowsOf(cmp))[0]!.status).toBe('pending')
   })
 })

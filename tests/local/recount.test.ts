@@ -205,7 +205,7 @@ describe('beside a running server', () => {
 
   test('a fact that is broken counts nowhere, and its letter stays with the reason', async () => {
     vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-    await put({ ...keys.hits(ws, cmp, 0, 3, 'broken'), type: 'hits', ws, cmp, hits: '[]' })
+    await put({ ...keys.hits(ws, cmp, 0, 3, 'broken'), type: 'hits', ws, cmp, hits: packHits([]) })
     await drained()
     vi.restoreAllMocks()
     expect(await runJson('recount', cmp)).toMatchObject({ code: 0, found: { equal: true, broken: 1 } })
