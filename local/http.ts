@@ -3,7 +3,13 @@
  *
  *     const server = createHttpServer({ routes: [{ route: 'ANY /{slug}', handler }], trustProxy: 0 })
  */
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { log, reasonOf } from '../shared/log.ts'
 

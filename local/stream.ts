@@ -17,6 +17,7 @@ import { log, reasonOf } from '../shared/log.ts'
 const batchBytes = 1_000_000
 const idleMs = 50
 const slowestIdleMs = 250
+const gatherMs = 100
 
 export interface Feed {
   /** Sequence number up to which the function has succeeded, per shard. */
@@ -59,7 +60,9 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
         for (const batch of cut(Records)) await deliver(shard, batch)
         iterator = NextShardIterator
         ended = iterator === undefined
-        waitMs = Records.length > 0 ? 0 : Math.min(slowestIdleMs, waitMs + idleMs)
+        // A batch that is not full waits for more: each total is written once a batch, whatever its size.
+        waitMs = Records.length >= options.batchSize ? 0 : Math.min(slowestIdleMs, waitMs + idleMs)
+        if (Records.length > 0) waitMs = Math.min(waitMs, gatherMs)
       } catch (error) {
         if (stopping) return
         log('error', 'stream.retry', { shard, reason: reasonOf(error) })

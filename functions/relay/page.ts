@@ -26,9 +26,9 @@ import { createSalts, type Salts } from '../../shared/table/salts.ts'
 import { createSignedClient } from '../../shared/table/signed.ts'
 import { createTotals, type Totals } from '../../shared/table/totals.ts'
 import { isOpen } from '../../shared/track/location.ts'
-import { hostsOf } from '../../shared/track/slug.ts'
+import { earlierHost, readPath } from '../../shared/track/slug.ts'
 import { totalNames } from '../../shared/track/total-names.ts'
-import { readVisit } from '../../shared/track/visit.ts'
+import { readVisit, type Visit } from '../../shared/track/visit.ts'
 import { press, relayBefore } from './press.ts'
 
 type Answer = APIGatewayProxyStructuredResultV2
@@ -48,6 +48,7 @@ interface Came {
   campaign: Campaign
   lang: Language
   token: string | undefined
+  visit: Visit
 }
 
 const channels: RelayChannel[] = ['x', 'bluesky', 'linkedin', 'whatsapp', 'email', 'copy']
@@ -78,56 +79,60 @@ export function createPage(deps: PageDeps) {
     pressed: boolean,
   ): Promise<Answer> {
     // Behind the slug, the message's link carries the recipient's stop token, which no link and no hit knows.
-    const [, slug, token] = /^([0-9A-Za-z_-]{1,64})(?:\.([\w-]{22}))?$/.exec(name) ?? []
-    const link = slug ? await find(slug, event.headers.host) : undefined
+    const named = readPath(`/${name}`)
+    const link = named && (await find(named.slug, event.headers.host))
     const campaign = link?.kind === kind && link.cmp ? await deps.campaigns.get(link.ws, link.cmp) : undefined
     if (!link || !campaign) return html(404, notFoundPage({ lang }))
     if (!isOpen(link, deps.clock.campaign())) return html(410, gonePage({ lang }))
-    const came = { link, campaign, lang, token }
-    if (pressed) return await relay(event, came)
+    const came = { link, campaign, lang, token: named?.token, visit: readVisit(event) }
+    if (pressed) return await relay(readForm(event), came)
     const before = kind === 'ask' ? await relayBefore(deps, link) : undefined
-    if (before) return await thanks(before, campaign, lang, before.channel, campaign.relayText)
+    if (before) return await thanks(before, came, before.channel, campaign.relayText)
     return html(200, form(came, campaign.relayText))
   }
 
   async function find(slug: string, asked: string | undefined): Promise<Link | undefined> {
-    for (const one of hostsOf(host, asked)) {
-      const link = await deps.links.get(one, slug)
-      if (link) return link
-    }
-    return undefined
+    const link = await deps.links.get(host, slug)
+    const earlier = link ? undefined : earlierHost(host, asked)
+    return earlier === undefined ? link : deps.links.get(earlier, slug)
   }
 
-  function form({ link, campaign, lang, token }: Came, message: string, error?: string): string {
-    const { sender, destination, postId, ws, id } = campaign
-    const offered: RelayChannel[] = postId ? ['x', 'x_repost', ...channels.slice(1)] : channels
-    const page = { lang, sender, message, destination, slug: link.slug, channels: offered, ...(error && { error }) }
-    if (link.kind === 'relay') return passItOnPage(page)
-    if (!token) return relayPage(page)
-    // The stop link lasts longer than the ask link and does not name it.
-    return relayPage({ ...page, slug: `${link.slug}.${token}`, stopHref: `/stop/${ws}.${id}.${token}` })
-  }
-
-  async function relay(event: APIGatewayProxyEventV2, came: Came) {
+  function form(came: Came, message: string, error?: string): string {
     const { link, campaign, lang } = came
-    const fields = readForm(event)
+    const { sender, destination } = campaign
+    const page = { ...buttonsOf(came), lang, sender, message, destination, ...(error && { error }) }
+    return link.kind === 'relay' ? passItOnPage(page) : relayPage(page)
+  }
+
+  /** What a press needs: where it goes, by which channels, and the way to say stop. */
+  function buttonsOf({ link, campaign: { ws, id, postId }, token, visit: { operator } }: Came) {
+    const offered: RelayChannel[] = postId ? ['x', 'x_repost', ...channels.slice(1)] : channels
+    if (link.kind === 'relay' || !token) return { slug: link.slug, channels: offered, operator }
+    // The stop link lasts longer than the ask link and does not name it.
+    return { slug: `${link.slug}.${token}`, channels: offered, operator, stopHref: `/stop/${ws}.${id}.${token}` }
+  }
+
+  async function relay(fields: URLSearchParams, came: Came): Promise<Answer> {
+    const { link, campaign, lang, visit } = came
     const asked = fields.get('channel') ?? ''
     if (asked === 'not_this_time') return html(200, notThisTimePage({ lang, sender: campaign.sender }))
-    const channel = [...channels, 'x_repost' as const].find((one) => one === asked)
+    const channel = buttonsOf(came).channels.find((one) => one === asked)
     const text = (fields.get('text') ?? campaign.relayText).slice(0, longestText)
-    if (!channel || (channel === 'x_repost' && !campaign.postId)) return html(400, form(came, text, words[lang]))
-    const made = await press(deps, { link, campaign, visit: readVisit(event), channel })
+    if (!channel) return html(400, form(came, text, words[lang]))
+    const made = await press(deps, { link, campaign, visit, channel })
     const location = straight.has(channel) ? intent(channel, made, campaign, text) : undefined
     if (location) return { statusCode: 303, headers: { ...headers, location } }
-    return await thanks(made, campaign, lang, channel, text)
+    return await thanks(made, came, channel, text)
   }
 
-  async function thanks(made: Relay, campaign: Campaign, lang: Language, channel: RelayChannel, text: string) {
-    const { sender } = campaign
+  async function thanks(made: Relay, came: Came, channel: RelayChannel, text: string): Promise<Answer> {
+    const { campaign, lang, link } = came
     const total = await deps.totals.readLink(made.ws, made.cmp, totalNames.link('relay', made.host, made.slug))
     const visits = (total.visits ?? 0) + (total.laterVisits ?? 0)
-    const href = intent(channel, made, campaign, text)
-    return html(200, pressedPage({ lang, sender, relayUrl: urlOf(made), channel, intentHref: href, text, visits }))
+    const intentHref = intent(channel, made, campaign, text)
+    const more = { ...buttonsOf(came), place: link.kind === 'relay' ? ('/via/' as const) : ('/p/' as const) }
+    const about = { lang, sender: campaign.sender, relayUrl: urlOf(made), channel, intentHref, text, visits, more }
+    return html(200, pressedPage(about))
   }
 
   function intent(channel: RelayChannel, made: Relay, campaign: Campaign, text: string): string | undefined {

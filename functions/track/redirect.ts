@@ -10,7 +10,7 @@ import { createSignedClient } from '../../shared/table/signed.ts'
 import { hitOf } from '../../shared/track/hit.ts'
 import { isOpen, redirectTo } from '../../shared/track/location.ts'
 import { type Refusal, refusalPage } from '../../shared/track/pages.ts'
-import { hostsOf, readPath } from '../../shared/track/slug.ts'
+import { earlierHost, readPath } from '../../shared/track/slug.ts'
 import { readVisit } from '../../shared/track/visit.ts'
 
 export type Redirect = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
@@ -39,12 +39,11 @@ export function createRedirect(needs: {
     return redirectTo(link, visit, named.token)
   }
 
+  /** Under today's public host, else under the one the visitor came to: it was public when the link was sent. */
   async function find(slug: string, asked: string | undefined) {
-    for (const one of hostsOf(host, asked)) {
-      const link = await links.find(one, slug)
-      if (link) return link
-    }
-    return undefined
+    const link = await links.find(host, slug)
+    const earlier = link ? undefined : earlierHost(host, asked)
+    return earlier === undefined ? link : links.find(earlier, slug)
   }
 }
 

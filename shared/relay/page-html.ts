@@ -6,6 +6,7 @@
  */
 import type { Language, RelayChannel } from '../facts.ts'
 import { escapeMarkup } from '../measure/escape-markup.ts'
+import { operatorMark } from '../track/visit.ts'
 import { pageStyle } from './page-style.ts'
 import { typeset, wordsIn } from './words.ts'
 
@@ -20,6 +21,8 @@ export interface PassItOnPage {
   destination: string
   slug: string
   channels: readonly RelayChannel[]
+  /** An operator tries their own page: the press must say so as well. */
+  operator?: boolean
   /** What went wrong with the press just made, in the page's language. */
   error?: string | undefined
 }
@@ -35,7 +38,7 @@ export function relayPage(page: RelayPage): string {
   const words = wordsIn(lang)
   const quiet =
     `<button name="channel" value="not_this_time">${say(lang, words.notThisTime)}</button>` +
-    (stopHref ? `<a class="go" href="${escapeMarkup(stopHref)}">${say(lang, words.stop)}</a>` : '')
+    (stopHref ? stopLink(lang, stopHref) : '')
   return askPage(page, { action: '/p/', ask: words.ask, quiet: `<div class="quiet">${quiet}</div>` })
 }
 
@@ -45,7 +48,7 @@ export function passItOnPage(page: PassItOnPage): string {
 }
 
 function askPage(page: PassItOnPage, shape: { action: string; ask: string; quiet: string }): string {
-  const { lang, sender, message, slug, error } = page
+  const { lang, sender, message, error } = page
   const words = wordsIn(lang)
   return layout(
     lang,
@@ -55,7 +58,7 @@ function askPage(page: PassItOnPage, shape: { action: string; ask: string; quiet
 <p class="lead">${say(lang, shape.ask)}</p>
 ${preview(page)}
 ${error ? `<p class="error" role="alert">${say(lang, error)}</p>` : ''}
-<form method="post" action="${shape.action}${pathPart(slug)}">
+<form method="post" action="${escapeMarkup(actionOf(shape.action, page))}">
 <label for="text">${say(lang, words.yourText)}</label>
 <textarea id="text" name="text" rows="4" maxlength="2000" aria-describedby="hint">
 ${escapeMarkup(message)}</textarea>
@@ -67,13 +70,22 @@ ${footer(lang)}`,
   )
 }
 
+function actionOf(place: string, { slug, operator }: Pick<PassItOnPage, 'slug' | 'operator'>): string {
+  return `${place}${pathPart(slug)}${operator ? `?${operatorMark}` : ''}`
+}
+
+function button(lang: Language, channel: RelayChannel, main = false): string {
+  const words = say(lang, wordsIn(lang).channels[channel])
+  return `<button${main ? ' class="main"' : ''} name="channel" value="${channel}">${words}</button>`
+}
+
+function stopLink(lang: Language, href: string): string {
+  return `<a class="go" href="${escapeMarkup(href)}">${say(lang, wordsIn(lang).stop)}</a>`
+}
+
 /** The first channel is the main one; the others stand below it in pairs. */
 function buttons({ lang, channels }: PassItOnPage): string {
-  const words = wordsIn(lang)
-  const [first, ...more] = channels.map(
-    (channel, index) =>
-      `<button${index === 0 ? ' class="main"' : ''} name="channel" value="${channel}">${say(lang, words.channels[channel])}</button>`,
-  )
+  const [first, ...more] = channels.map((channel, index) => button(lang, channel, index === 0))
   return `${first ?? ''}${more.length > 0 ? `<div class="more">${more.join('')}</div>` : ''}`
 }
 
@@ -103,9 +115,12 @@ export interface PressedPage {
   text: string
   /** Brought by this person's relay so far. */
   visits: number
+  /** Where a further press goes, to relay elsewhere too; the same link is spread. */
+  more: Pick<RelayPage, 'slug' | 'channels' | 'operator' | 'stopHref'> & { place: '/p/' | '/via/' }
 }
 
-export function pressedPage({ lang, sender, relayUrl, channel, intentHref, text, visits }: PressedPage): string {
+export function pressedPage(page: PressedPage): string {
+  const { lang, sender, relayUrl, channel, intentHref, text, visits, more } = page
   const words = wordsIn(lang)
   const hints: Partial<Record<RelayChannel, string>> = { x_repost: words.repostHint, linkedin: words.linkedinHint }
   const [goOn, hint] = [words.goOn[channel], hints[channel]]
@@ -121,6 +136,12 @@ ${hint ? `<p class="hint">${say(lang, hint)}</p>` : ''}
 <p class="hint">${say(lang, words.linkHint)}</p>
 ${text ? `<h2>${say(lang, words.toCopy)}</h2>\n<p class="copy">${escapeMarkup(`${text} ${relayUrl}`)}</p>` : ''}
 <p class="count">${say(lang, words.visits(visits))}</p>
+<h2>${say(lang, words.elsewhere)}</h2>
+<form method="post" action="${escapeMarkup(actionOf(more.place, more))}">
+<input type="hidden" name="text" value="${escapeMarkup(text)}">
+<div class="more">${more.channels.map((one) => button(lang, one)).join('')}</div>
+</form>
+${more.stopHref ? `<div class="quiet">${stopLink(lang, more.stopHref)}</div>` : ''}
 ${footer(lang)}`,
   )
 }

@@ -21,6 +21,7 @@ export interface PageWords {
   yourLink: string
   linkHint: string
   toCopy: string
+  elsewhere: string
   visits(visits: number): string
   notThisTimeTitle: string
   notThisTimeBody: string
@@ -70,6 +71,7 @@ const french: PageWords = {
   yourLink: 'Votre lien personnel',
   linkHint: 'Un appui le sélectionne en entier.',
   toCopy: 'Votre texte, avec le lien',
+  elsewhere: 'Relayer aussi ailleurs',
   visits: (visits) =>
     visits === 0
       ? 'Votre relais n’a pas encore amené de visite.'
@@ -123,6 +125,7 @@ const english: PageWords = {
   yourLink: 'Your personal link',
   linkHint: 'One tap selects all of it.',
   toCopy: 'Your text, with the link',
+  elsewhere: 'Pass it on elsewhere too',
   visits: (visits) =>
     visits === 0
       ? 'Your relay has not brought a visit yet.'

@@ -11,6 +11,13 @@ const atOnce = 8
 export const factLifeSeconds = 400 * 86_400
 const noticeLifeSeconds = 90 * 86_400
 
+/** About 15 MB of ids. */
+const mostWritten = 100_000
+
+function idOf({ host, slug, day, visitor }: VisitorDayGrowth, halfHour: number): string {
+  return `${host} ${slug} ${day} ${visitor} ${halfHour}`
+}
+
 export function createDerived(table: Table) {
   const TableName = env.table('facts')
 
@@ -53,11 +60,30 @@ export function createDerived(table: Table) {
     )
   }
 
-  async function write(derived: Derived, nowSeconds: number): Promise<void> {
+  /** Half-hours of visitor-days this process has written: most hits of a visitor repeat one. */
+  const written = new Set<string>()
+
+  /** What of it this process has not written yet. */
+  function unwritten(derived: Derived): Derived | undefined {
+    if (derived.kind !== 'visitor_day') return derived
+    const halfHours = new Set([...derived.halfHours].filter((halfHour) => !written.has(idOf(derived, halfHour))))
+    return halfHours.size === 0 ? undefined : { ...derived, halfHours }
+  }
+
+  function remember(derived: Derived): void {
+    if (derived.kind !== 'visitor_day') return
+    if (written.size > mostWritten) written.clear()
+    for (const halfHour of derived.halfHours) written.add(idOf(derived, halfHour))
+  }
+
+  async function write(all: Derived, nowSeconds: number): Promise<void> {
+    const derived = unwritten(all)
+    if (!derived) return
     try {
       if (derived.kind === 'first_read') await firstRead(derived)
       else if (derived.kind === 'visitor_day') await visitorDay(derived, nowSeconds + factLifeSeconds)
       else await notice(derived.notice, nowSeconds + noticeLifeSeconds)
+      remember(derived)
     } catch (error) {
       // It was there already, or an earlier read is: nothing to do.
       if (!isConditionFailed(error)) throw error

@@ -30,11 +30,8 @@ export function readPath(path: string): { slug: string; token?: string } | undef
   return token === undefined ? { slug } : { slug, token }
 }
 
-/**
- * The hosts a link may live under, likeliest first: today's public one, then the one the visitor came to, under which
- * links were sent before the public address changed.
- */
-export function hostsOf(publicHost: string, asked: string | undefined): string[] {
+/** The host a visitor came to, where that is another than today's public one and can be a host at all. */
+export function earlierHost(publicHost: string, asked: string | undefined): string | undefined {
   const host = asked?.toLowerCase()
-  return host && host !== publicHost && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? [publicHost, host] : [publicHost]
+  return host && host !== publicHost && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? host : undefined
 }

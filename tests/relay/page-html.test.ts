@@ -31,6 +31,7 @@ function pagesWith(lang: 'fr' | 'en', outside: string, destination = 'https://ca
       intentHref: outside,
       text: outside,
       visits: 3,
+      more: { place: '/p/', slug: outside, channels, stopHref: outside, operator: true },
     }),
     notThisTime: notThisTimePage({ lang, sender: outside }),
     stop: stopPage({ lang, sender: outside, token: outside, done: false }),
@@ -77,10 +78,14 @@ test('stopping takes a press', () => {
 })
 
 test('after a press: the link, the way on, the visits so far', () => {
-  const page = { lang: 'fr' as const, sender: 'Camille', relayUrl: 'https://pass.example.org/k7', text: 'À lire' }
+  const more = { place: '/p/' as const, slug: 'ab.c', channels, stopHref: '/stop/x' }
+  const page = { lang: 'fr' as const, sender: 'Camille', relayUrl: 'https://pass.example.org/k7', text: 'À lire', more }
   const copied = pressedPage({ ...page, channel: 'copy', visits: 0 })
   expect(copied).toContain('<p class="copy">https://pass.example.org/k7</p>')
-  expect(copied).not.toContain('class="go')
+  expect(copied).not.toContain('class="go main')
+  expect(copied).toContain('<form method="post" action="/p/ab.c">')
+  expect(copied).toContain('value="whatsapp"')
+  expect(copied).toContain('href="/stop/x"')
   const posted = pressedPage({
     ...page,
     channel: 'x',
@@ -90,6 +95,20 @@ test('after a press: the link, the way on, the visits so far', () => {
   expect(posted).toContain('href="https://x.com/intent/tweet?text=a&amp;url=b"')
   expect(posted).toContain('Votre relais a amené 2 visites.')
   expect(pressedPage({ ...page, channel: 'x', visits: 1 })).toContain('1 visite.')
+})
+
+test('an operator’s own press says so too', () => {
+  const { relay } = pagesWith('fr', 'abc')
+  expect(relay).toContain('action="/p/abc"')
+  const ask = {
+    lang: 'fr' as const,
+    sender: 'S',
+    message: 'm',
+    destination: 'https://example.org/',
+    slug: 'abc',
+    channels,
+  }
+  expect(relayPage({ ...ask, operator: true })).toContain('action="/p/abc?pa_me=1"')
 })
 
 test('a destination that is not a web page is not linked', () => {

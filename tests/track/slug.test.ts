@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newSlug } from '../../shared/id.ts'
 import { functions } from '../../shared/topology.ts'
-import { isSlug } from '../../shared/track/slug.ts'
+import { earlierHost, isSlug, readPath } from '../../shared/track/slug.ts'
 
 test.each(['aZ09bY18cX', 'promo', 'a', 'rentree-2026', 'x_1', 'z'.repeat(64)])('%s may be a slug', (text) => {
   expect(isSlug(text)).toBe(true)
@@ -21,4 +21,27 @@ test('no slug hides a page of ours', () => {
 
 test('every random slug may be one', () => {
   for (let i = 0; i < 1000; i++) expect(isSlug(newSlug())).toBe(true)
+})
+
+describe('what a path names', () => {
+  const token = 'A1b2C3d4E5f6G7h8I9j0_-'
+  test('a slug, alone or with its reader’s stop token', () => {
+    expect(readPath('/QgqrRszfKd')).toEqual({ slug: 'QgqrRszfKd' })
+    expect(readPath(`/QgqrRszfKd.${token}`)).toEqual({ slug: 'QgqrRszfKd', token })
+  })
+  test.each(['/favicon.ico', '/robots.txt', '/v1', `/a.${token}x`, `/a.${token}.b`, '/a/b', '/', `/p.${token}`])(
+    'or, as %s, no link',
+    (path) => expect(readPath(path)).toBeUndefined(),
+  )
+})
+
+describe('the host a visitor came to', () => {
+  test('is looked under when it is not today’s', () => {
+    expect(earlierHost('new.example', 'OLD.example:8080')).toBe('old.example:8080')
+    expect(earlierHost('new.example', 'NEW.example')).toBeUndefined()
+    expect(earlierHost('new.example', undefined)).toBeUndefined()
+  })
+  test.each(['evil host', 'a#b', 'h:99:99', 'x'.repeat(300), '[::1]:80'])('%s is no host of ours', (asked) => {
+    expect(earlierHost('new.example', asked)).toBeUndefined()
+  })
 })
