@@ -97,7 +97,7 @@ export const functions = {
   page: {
     handler: 'functions/relay/page.handler',
     does: 'relay page, pass-it-on page, stop page',
-    trigger: { kind: 'http', routes: ['GET /', 'ANY /p/{slug}', 'ANY /via/{slug}', 'ANY /stop/{token}'] },
+    trigger: { kind: 'http', routes: ['ANY /', 'ANY /p/{slug}', 'ANY /via/{slug}', 'ANY /stop/{token}'] },
     grants: {
       facts: ['GetItem', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
       totals: ['GetItem'],

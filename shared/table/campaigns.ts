@@ -1,19 +1,10 @@
 /** Campaigns and what waits for its time. A change of state is one conditional write: two cannot both succeed. */
-import {
-  DeleteCommand,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-  TransactWriteCommand,
-  type TransactWriteCommandInput,
-} from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
 import type { Campaign, CampaignState } from '../facts.ts'
-import { isConditionFailed, type Table } from './client.ts'
+import { isConditionFailed, type Table, type TransactItem, transact } from './client.ts'
 import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'
-
-type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number]
 
 /** What the minute tick does when its time has come. */
 export type AgendaAction = 'start' | 'complete'
@@ -120,7 +111,7 @@ export function createCampaigns(table: Table) {
       if (add) TransactItems.push({ Put: { TableName: facts, Item: { ...agendaKey(add), ...add } } })
       if (drop) TransactItems.push({ Delete: { TableName: facts, Key: agendaKey(drop) } })
       try {
-        await table.send(new TransactWriteCommand({ TransactItems }))
+        await transact(table, TransactItems)
         return 'moved'
       } catch (error) {
         if (isConditionFailed(error)) return 'changed'

@@ -1,8 +1,8 @@
 /** Links, relays and suppressions: what the pages and the API read and write, through the SDK. */
-import { GetCommand, PutCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
 import type { Link, Relay, Suppression } from '../facts.ts'
-import { isConditionFailed, type Table } from './client.ts'
+import { isConditionFailed, type Table, transact } from './client.ts'
 import { keys } from './keys.ts'
 
 export function createLinks(table: Table) {
@@ -38,15 +38,9 @@ export function createLinks(table: Table) {
       const Item = { ...keys.relay(relay.ws, relay.cmp, person), ...relay }
       const ConditionExpression = 'attribute_not_exists(pk)'
       const linkItem = { ...keys.link(link.host, link.slug), ...link }
+      const TransactItems = [Item, linkItem].map((one) => ({ Put: { TableName, Item: one, ConditionExpression } }))
       try {
-        await table.send(
-          new TransactWriteCommand({
-            TransactItems: [
-              { Put: { TableName, Item, ConditionExpression } },
-              { Put: { TableName, Item: linkItem, ConditionExpression } },
-            ],
-          }),
-        )
+        await transact(table, TransactItems)
         return relay
       } catch (error) {
         const known = isConditionFailed(error) ? await this.relayOf(relay.ws, relay.cmp, person) : undefined

@@ -1,13 +1,14 @@
 /** Recipients of a campaign, by ordinal; nobody is in a campaign twice. */
-import { GetCommand, QueryCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
 import type { Recipient } from '../facts.ts'
 import { Fault } from '../fault.ts'
-import { eachLimited, isConditionFailed, type Table } from './client.ts'
+import { isConditionFailed, reasonsOf, type Table, transact } from './client.ts'
 import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'
 
-const atOnce = 8
+/** Rows of one transaction: two writes each and one check, of the 100 it may hold. */
+const chunkRows = 48
 const page = 100
 
 export type NewRecipient = Omit<Recipient, 'type' | 'ws' | 'cmp' | 'ordinal'>
@@ -54,34 +55,45 @@ export function createRecipients(table: Table) {
     }
   }
 
-  async function addOne(recipient: Recipient): Promise<'added' | 'duplicate'> {
+  /** Adds a chunk in one transaction, less those who are in the campaign already; says which were not added. */
+  async function addChunk(ws: string, cmp: string, chunk: Recipient[]): Promise<Recipient[]> {
+    let rest = chunk
+    while (rest.length > 0) {
+      try {
+        await transact(table, [stillDraft(ws, cmp), ...rest.flatMap(puts)])
+        break
+      } catch (error) {
+        const [draft, ...reasons] = reasonsOf(error) ?? []
+        if (draft === 'ConditionalCheckFailed') throw notDraft()
+        const fresh = rest.filter((_, i) => reasons[2 * i] !== 'ConditionalCheckFailed')
+        if (fresh.length === rest.length) throw error
+        rest = fresh
+      }
+    }
+    const added = new Set(rest)
+    return chunk.filter((recipient) => !added.has(recipient))
+  }
+
+  /** A launch in the middle of an import ends it: a row written behind the sender's cursor would never be sent. */
+  function stillDraft(ws: string, cmp: string) {
+    return {
+      ConditionCheck: {
+        TableName,
+        Key: keys.campaign(ws, cmp),
+        ConditionExpression: '#state = :draft',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ':draft': 'draft' },
+      },
+    }
+  }
+
+  function puts(recipient: Recipient) {
     const { ws, cmp, ordinal, xUserId } = recipient
     const person = { ...keys.person(ws, cmp, xUserId), ordinal }
-    // A launch in the middle of an import ends it: a row written behind the sender's cursor would never be sent.
-    const stillDraft = {
-      TableName,
-      Key: keys.campaign(ws, cmp),
-      ConditionExpression: '#state = :draft',
-      ExpressionAttributeNames: { '#state': 'state' },
-      ExpressionAttributeValues: { ':draft': 'draft' },
-    }
-    try {
-      await table.send(
-        new TransactWriteCommand({
-          TransactItems: [
-            { Put: { TableName, Item: person, ConditionExpression: 'attribute_not_exists(pk)' } },
-            { Put: { TableName, Item: { ...keys.recipient(ws, cmp, ordinal), ...recipient } } },
-            { ConditionCheck: stillDraft },
-          ],
-        }),
-      )
-      return 'added'
-    } catch (error) {
-      if (!isConditionFailed(error)) throw error
-      const reasons = (error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons
-      if (reasons?.[2]?.Code === 'ConditionalCheckFailed') throw notDraft()
-      return 'duplicate'
-    }
+    return [
+      { Put: { TableName, Item: person, ConditionExpression: 'attribute_not_exists(pk)' } },
+      { Put: { TableName, Item: { ...keys.recipient(ws, cmp, ordinal), ...recipient } } },
+    ]
   }
 
   return {
@@ -91,10 +103,17 @@ export function createRecipients(table: Table) {
       if (all.length === 0) return added
       const before = await reserve(ws, cmp, all.length)
       const rows = all.map((one, i): Recipient => ({ type: 'recipient', ws, cmp, ordinal: before + i + 1, ...one }))
-      await eachLimited(rows, atOnce, async (row) => {
-        if ((await addOne(row)) === 'duplicate') added.duplicates.push(row.xUserId)
+      const seen = new Set<string>()
+      const once = rows.filter(({ xUserId }) => seen.size < seen.add(xUserId).size)
+      const first = new Set(once)
+      const twice = new Set(rows.filter((row) => !first.has(row)))
+      for (let from = 0; from < once.length; from += chunkRows) {
+        for (const row of await addChunk(ws, cmp, once.slice(from, from + chunkRows))) twice.add(row)
+      }
+      for (const row of rows) {
+        if (twice.has(row)) added.duplicates.push(row.xUserId)
         else added[row.status === 'suppressed' ? 'suppressed' : 'pending']++
-      })
+      }
       return added
     },
 

@@ -5,7 +5,6 @@
  * mark are one transaction. One that still cannot stays, and today's reason is reported. Counts of changes commute, so
  * a letter needs no order and not even a sequence number of its own.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { reasonOf } from '../log.ts'
 import { deriveOne } from '../track/derive.ts'
 import { type Change, type Folded, foldOne } from '../track/fold.ts'
@@ -23,8 +22,6 @@ export interface Redriven {
   left: { letter: string; reason: string }[]
 }
 
-const triesOnConflict = 8
-
 export async function redrive(table: Table, wall: () => number = Date.now): Promise<Redriven> {
   const totals = createTotals(table)
   const derived = createDerived(table)
@@ -32,15 +29,7 @@ export async function redrive(table: Table, wall: () => number = Date.now): Prom
   async function one(letter: DeadLetter): Promise<'redriven' | 'already'> {
     const { change, folded } = foldLetter(letter)
     await derived.write(deriveOne(change), wall())
-    for (let tries = 1; ; tries++) {
-      try {
-        return await totals.redrive(letter, folded, wall())
-      } catch (error) {
-        // The roll-up, or another redrive, is writing one of these totals this very moment.
-        if (!isTransactionConflict(error) || tries === triesOnConflict) throw error
-        await sleep(Math.random() * 20 * 2 ** tries)
-      }
-    }
+    return totals.redrive(letter, folded, wall())
   }
 
   const result: Redriven = { redriven: 0, already: 0, left: [] }
@@ -59,9 +48,4 @@ export async function redrive(table: Table, wall: () => number = Date.now): Prom
 export function foldLetter(letter: DeadLetter): { change: Change; folded: Folded } {
   const change = { sequence: letter.sk, ...readImages(JSON.parse(letter.record) as StreamRecord) }
   return { change, folded: foldOne(change) }
-}
-
-function isTransactionConflict(error: unknown): boolean {
-  const { CancellationReasons = [] } = error as { CancellationReasons?: { Code?: string }[] }
-  return CancellationReasons.some((reason) => reason.Code === 'TransactionConflict')
 }

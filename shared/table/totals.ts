@@ -6,12 +6,12 @@
  * numbers: an update goes through only when its first record is above the checkpoint, else it is folded again from
  * the records above it.
  */
-import { GetCommand, PutCommand, QueryCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { env } from '../env.ts'
 import { deltaAfter, type Folded, type FoldedTotal, type TotalDelta } from '../track/fold.ts'
 import { type TotalFields, totalNames } from '../track/total-names.ts'
-import { eachLimited, isConditionFailed, type Table } from './client.ts'
+import { eachLimited, isConditionFailed, type Table, transact } from './client.ts'
 import { type Key, keys } from './keys.ts'
 
 const atOnce = 8
@@ -174,7 +174,7 @@ export function createTotals(table: Table, wall: () => number = Date.now) {
         }
       })
       try {
-        await table.send(new TransactWriteCommand({ TransactItems: [mark, ...adds] }))
+        await transact(table, [mark, ...adds])
         return 'redriven'
       } catch (error) {
         if (isConditionFailed(error)) return 'already'

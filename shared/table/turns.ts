@@ -5,12 +5,12 @@
  * crash anywhere leaves one of two states: not claimed (nothing went out), or claimed (the outcome is unknown).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { PacerState } from '../broadcast/pacer.ts'
 import { newPacer } from '../broadcast/pacer.ts'
 import { env } from '../env.ts'
 import type { Campaign, Link, Recipient } from '../facts.ts'
-import { isConditionFailed, type Table } from './client.ts'
+import { isConditionFailed, reasonsOf, type Table, transact } from './client.ts'
 import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'
 
@@ -183,12 +183,11 @@ export function createTurns(table: Table) {
         },
       ]
       try {
-        await table.send(new TransactWriteCommand({ TransactItems }))
+        await transact(table, TransactItems)
         return 'claimed'
       } catch (error) {
         if (!isConditionFailed(error)) throw error
-        const reasons = (error as { CancellationReasons?: { Code?: string }[] }).CancellationReasons
-        return reasons?.[0]?.Code === 'ConditionalCheckFailed' ? 'suppressed' : 'lost'
+        return reasonsOf(error)?.[0] === 'ConditionalCheckFailed' ? 'suppressed' : 'lost'
       }
     },
 
@@ -201,7 +200,7 @@ export function createTurns(table: Table) {
       const ClientRequestToken = settle.inFlight.attempt
       for (let waitMs = 50; ; waitMs *= 2) {
         try {
-          await table.send(new TransactWriteCommand({ TransactItems: receipt(settle), ClientRequestToken }))
+          await transact(table, receipt(settle), ClientRequestToken)
           return 'settled'
         } catch (error) {
           if (isConditionFailed(error)) return 'lost'
