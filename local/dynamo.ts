@@ -117,6 +117,8 @@ export async function startDynamo(options: { dataDir: string }): Promise<Dynamo>
     throw new StartError(`The table engine did not start on ${dbPath}.\n${child.words().trim()}`)
   }
   const db = new DatabaseSync(dbPath)
+  // Trimmed stream records held earlier versions of rows: they are overwritten, not merely freed.
+  db.exec('PRAGMA secure_delete = ON')
   indexStream(db)
   let stopping = false
   // An engine that dies alone comes back on the same port; until then writes fail and hits are spilled.

@@ -1,6 +1,6 @@
 /** What a folder gets when it is new: a workspace, an API key, and the X account that sends. */
 import { hash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { env } from '../shared/env.ts'
 import { hashApiKey, newApiKey, newId } from '../shared/id.ts'
@@ -12,6 +12,7 @@ import { type Accounts, createAccounts } from '../shared/table/accounts.ts'
 import { createTable } from '../shared/table/client.ts'
 import { StartError } from './dynamo.ts'
 import type { ServerOptions } from './options.ts'
+import { writeWhole } from './write-whole.ts'
 
 export interface FirstStart {
   ws: string
@@ -31,7 +32,7 @@ export async function firstStart(options: ServerOptions, clock: Clock, xUrl: str
 
 /** The text of a file in the folder, written with `make()` when it is not there yet. */
 function kept(file: string, make: () => string): string {
-  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600, flag: 'wx' })
+  if (!existsSync(file)) writeWhole(file, make())
   return readFileSync(file, 'utf8').trim()
 }
 
@@ -98,13 +99,14 @@ async function connect({ options, accounts, access, ws, id, xUrl, mark }: Connec
   if (stored && (refreshToken === undefined || wanted === known)) return false
   const was = stored?.version ?? 0
   if (refreshToken !== undefined) {
-    await access.store(ws, id, { accessToken: '', refreshToken }, 0, was)
+    const outcome = await access.store(ws, id, { accessToken: '', refreshToken }, 0, was)
+    if (outcome === 'changed') throw new StartError('The account was being refreshed just now. Start again.')
   } else {
     const granted = await grantOf(xUrl)
     const tokens: Tokens = { accessToken: granted.access_token, refreshToken: granted.refresh_token }
     await access.store(ws, id, tokens, granted.expires_in * 1000, was)
   }
-  writeFileSync(mark, wanted, { mode: 0o600 })
+  writeWhole(mark, wanted)
   return true
 }
 

@@ -21,12 +21,14 @@ async function main(): Promise<void> {
       file: { type: 'string' },
       scale: { type: 'string', default: '1' },
       origin: { type: 'string' },
-      'open-links': { type: 'boolean', default: false },
+      'open-links': { type: 'string' },
     },
   })
   const clock = scaledClock(Number(values.scale), Number(values.origin ?? Date.now()))
   const file = values.file === undefined ? {} : { file: values.file }
-  const x = await startSandboxX({ clock, port: Number(values.port), openLinks: values['open-links'], ...file })
+  const openLinks = values['open-links']
+  const opening = openLinks === undefined ? {} : { openLinks }
+  const x = await startSandboxX({ clock, port: Number(values.port), ...opening, ...file })
   console.log(x.url)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void x.stop())
 }

@@ -21,6 +21,7 @@ import { type Handler, type Running, startPoller, startTimer } from './pollers.t
 import { queueEnv, startQueues } from './queues.ts'
 import { startSandboxX } from './sandbox-x.ts'
 import { startFeed } from './stream.ts'
+import { writeWhole } from './write-whole.ts'
 
 export interface RunningServer extends FirstStart {
   url: string
@@ -49,8 +50,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stops.push(dynamo.stop)
     const queues = await startQueues({ dataDir: options.dataDir })
     stops.push(queues.stop)
-    const xUrl = await x(options, clock, stops)
     const publicUrl = options.publicUrl ?? http.url
+    const xUrl = await x(options, clock, publicUrl, stops)
     Object.assign(process.env, tableEnv(dynamo.endpoint), queueEnv(queues), {
       PUBLIC_URL: publicUrl,
       X_API_URL: xUrl,
@@ -122,7 +123,7 @@ function noPort(port: number, code = ''): string {
 /** Campaign time goes on where it was: a folder keeps the scale it was started with. */
 function campaignClock(options: ServerOptions, file: string): Clock {
   const wanted = { scale: options.timeScale, origin: Date.now() }
-  if (!existsSync(file)) writeFileSync(file, JSON.stringify(wanted))
+  if (!existsSync(file)) writeWhole(file, JSON.stringify(wanted))
   const { scale, origin } = JSON.parse(readFileSync(file, 'utf8')) as typeof wanted
   if (scale !== options.timeScale)
     throw new StartError(`${options.dataDir} runs at TIME_SCALE=${scale}: set it, or use another DATA_DIR.`)
@@ -143,10 +144,15 @@ async function tables(options: ServerOptions): Promise<Dynamo> {
   return dynamo
 }
 
-async function x(options: ServerOptions, clock: Clock, stops: (() => Promise<void>)[]): Promise<string> {
+async function x(
+  options: ServerOptions,
+  clock: Clock,
+  publicUrl: string,
+  stops: (() => Promise<void>)[],
+): Promise<string> {
   if (options.credentials) return options.xApiUrl ?? 'https://api.x.com'
   if (options.xApiUrl) return options.xApiUrl
-  const sandbox = await startSandboxX({ clock, file: join(options.dataDir, 'sandbox-x.jsonl'), openLinks: true })
+  const sandbox = await startSandboxX({ clock, file: join(options.dataDir, 'sandbox-x.jsonl'), openLinks: publicUrl })
   stops.push(sandbox.stop)
   return sandbox.url
 }

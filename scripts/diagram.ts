@@ -25,7 +25,7 @@ function diagram(): string {
   ].join('\n')
 }
 
-function edgesOf(node: string, name: string, { trigger, grants, sends, vault }: FunctionSpec): string[] {
+function edgesOf(node: string, name: string, { trigger, grants, sends, callsX }: FunctionSpec): string[] {
   const tableEdges = Object.entries(grants).map(([table, actions]) =>
     actions.every((action) => reading.test(action)) ? `  ${table} -.-> ${node}` : `  ${node} --> ${table}`,
   )
@@ -33,7 +33,7 @@ function edgesOf(node: string, name: string, { trigger, grants, sends, vault }: 
     `  ${sourceOf(name, trigger)} ${node}`,
     ...tableEdges,
     ...sends.map((queue) => `  ${node} --> ${queue}`),
-    ...(vault ? [`  ${node} --> x((X))`] : []),
+    ...(callsX ? [`  ${node} --> x((X))`] : []),
   ]
 }
 

@@ -56,6 +56,8 @@ export interface FunctionSpec {
   sends: readonly QueueName[]
   /** May use the vault's key (X tokens, the stop token's secret). */
   vault: boolean
+  /** Calls X's API, so it has the app's client. */
+  callsX: boolean
   memoryMb: number
   timeoutSeconds: number
 }
@@ -68,6 +70,7 @@ export const functions = {
     grants: { facts: ['GetItem', 'PutItem'], ephemera: ['GetItem', 'PutItem'] },
     sends: ['spill'],
     vault: false,
+    callsX: false,
     memoryMb: 512,
     timeoutSeconds: 10,
   },
@@ -78,6 +81,7 @@ export const functions = {
     grants: { facts: ['PutItem'] },
     sends: [],
     vault: false,
+    callsX: false,
     memoryMb: 256,
     timeoutSeconds: 10,
   },
@@ -91,6 +95,7 @@ export const functions = {
     },
     sends: [],
     vault: false,
+    callsX: false,
     memoryMb: 1024,
     timeoutSeconds: 60,
   },
@@ -105,6 +110,7 @@ export const functions = {
     },
     sends: [],
     vault: false,
+    callsX: false,
     memoryMb: 512,
     timeoutSeconds: 10,
   },
@@ -119,6 +125,7 @@ export const functions = {
     },
     sends: ['turns'],
     vault: false,
+    callsX: false,
     memoryMb: 512,
     timeoutSeconds: 50,
   },
@@ -133,6 +140,7 @@ export const functions = {
     },
     sends: ['turns'],
     vault: true,
+    callsX: true,
     memoryMb: 512,
     timeoutSeconds: 30,
   },
@@ -146,7 +154,8 @@ export const functions = {
       directory: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     },
     sends: ['turns'],
-    vault: false,
+    vault: true,
+    callsX: false,
     memoryMb: 512,
     timeoutSeconds: 30,
   },

@@ -66,7 +66,8 @@ function environmentOf(spec: FunctionSpec, { tables, queues, vaultKey, publicUrl
   return {
     ...Object.fromEntries(tableNames.map((name) => [`${name.toUpperCase()}_TABLE`, tables[name].tableName])),
     ...Object.fromEntries(spec.sends.map((name) => [`${name.toUpperCase()}_QUEUE_URL`, queues[name].queueUrl])),
-    ...(spec.vault && { VAULT_KEY_ID: vaultKey.keyId, ...xCredentials() }),
+    ...(spec.vault && { VAULT_KEY_ID: vaultKey.keyId }),
+    ...(spec.callsX && xCredentials()),
     ...(facesPeople(spec) && { PUBLIC_URL: publicUrl }),
   }
 }

@@ -3,8 +3,10 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { handle, type LambdaEvent } from 'hono/aws-lambda'
 import { env } from '../../shared/env.ts'
+import { stopSecret } from '../../shared/ports/access.ts'
 import { clockFromEnv } from '../../shared/ports/clock.ts'
 import { createQueue } from '../../shared/ports/queue.ts'
+import { createVault } from '../../shared/ports/vault.ts'
 import { createAccounts } from '../../shared/table/accounts.ts'
 import { createCampaigns } from '../../shared/table/campaigns.ts'
 import { createTable } from '../../shared/table/client.ts'
@@ -23,8 +25,18 @@ import { addRecipients } from './recipients.ts'
 import { refuseUnrouted } from './refuse-unrouted.ts'
 import { addReports } from './reports.ts'
 import { startRequest } from './start-request.ts'
+import { addSuppressions } from './suppressions.ts'
 
-const resources = [addHealth, addAccounts, addCampaigns, addRecipients, addLaunches, addReports, addLinks]
+const resources = [
+  addHealth,
+  addAccounts,
+  addCampaigns,
+  addRecipients,
+  addLaunches,
+  addReports,
+  addLinks,
+  addSuppressions,
+]
 
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
@@ -37,17 +49,19 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
 function wire(): ApiDeps {
   const table = createTable()
+  const accounts = createAccounts(table)
   return {
     campaigns: createCampaigns(table),
     recipients: createRecipients(table),
     links: createLinks(table),
-    accounts: createAccounts(table),
+    accounts,
     totals: createTotals(table),
     turns: createTurns(table),
     queue: createQueue(),
     clock: clockFromEnv(),
     publicUrl: env.publicUrl(),
     xApiUrl: env.xApiUrl(),
+    stopSecret: () => stopSecret(accounts, createVault(env.vault())),
   }
 }
 

@@ -8,8 +8,8 @@ import { Fault, type FieldError } from '../../shared/fault.ts'
 import type { Recipients } from '../../shared/table/recipients.ts'
 
 const page = 200
-/** As long as a personal link. */
-const sampleSlug = '0000000000'
+/** As long as a personal link with its stop token. */
+const sampleLink = `${'0'.repeat(10)}.${'0'.repeat(22)}`
 const mostNamed = 5
 
 export async function checkAudience(recipients: Recipients, campaign: Campaign, publicUrl: string): Promise<void> {
@@ -18,7 +18,7 @@ export async function checkAudience(recipients: Recipients, campaign: Campaign, 
   for await (const recipient of all(recipients, campaign)) {
     if (recipient.status !== 'pending') continue
     pending++
-    const detail = whyUnwritable(campaign, recipient, `${publicUrl}/${sampleSlug}`)
+    const detail = whyUnwritable(campaign, recipient, `${publicUrl}/${sampleLink}`)
     if (detail) errors.push({ field: `recipient ${recipient.ordinal}, @${recipient.handle}`, detail })
     if (errors.length === mostNamed) break
   }

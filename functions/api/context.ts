@@ -19,6 +19,8 @@ export interface ApiDeps {
   clock: Clock
   publicUrl: string
   xApiUrl: string
+  /** The secret behind stop tokens, opened when it is first needed. */
+  stopSecret(): Promise<string>
 }
 
 export interface ApiEnv {

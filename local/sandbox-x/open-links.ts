@@ -1,6 +1,6 @@
 /**
  * What X itself does with a link in a fresh message: one GET by Twitterbot and three HEADs that claim to be an iPhone,
- * Chrome and nobody. Only links to this machine are opened.
+ * Chrome and nobody. Only the links of one server on this machine are opened, and nothing else a text may name.
  */
 import { Agent, request } from 'node:http'
 
@@ -21,12 +21,12 @@ const openers = [
 
 const local = new Set(['127.0.0.1', 'localhost'])
 
-function localLinks(text: string): URL[] {
+function linksTo(origin: string, text: string): URL[] {
   return (text.match(/http:\/\/[^\s<>"]+/g) ?? [])
     .map((found) => found.replace(/[.,;:!?)»]+$/, ''))
     .filter((found) => URL.canParse(found))
     .map((found) => new URL(found))
-    .filter((url) => local.has(url.hostname))
+    .filter((url) => local.has(url.hostname) && url.origin === origin)
 }
 
 export interface LinkOpener {
@@ -34,7 +34,9 @@ export interface LinkOpener {
   close(): void
 }
 
-export function createLinkOpener(): LinkOpener {
+/** `server`: the address whose links are opened. */
+export function createLinkOpener(server: string): LinkOpener {
+  const { origin } = new URL(server)
   const agent = new Agent({ keepAlive: true, maxSockets: 8 })
   const visit = (url: URL, { method, ...headers }: (typeof openers)[number]): void => {
     const visiting = request(url, { method, headers, agent, timeout: 10_000 }, (answer) => answer.resume())
@@ -45,7 +47,7 @@ export function createLinkOpener(): LinkOpener {
   }
   return {
     open: (text) => {
-      for (const url of localLinks(text)) for (const opener of openers) visit(url, opener)
+      for (const url of linksTo(origin, text)) for (const opener of openers) visit(url, opener)
     },
     close: () => agent.destroy(),
   }

@@ -24,7 +24,7 @@ export interface SandboxOptions {
   users?: readonly SandboxUser[]
   posts?: readonly SandboxPost[]
   /** Open links in fresh messages as X does, on this machine only. */
-  openLinks?: boolean
+  openLinks?: string
 }
 
 export interface RunningSandbox {
@@ -43,7 +43,7 @@ export async function startSandboxX(options: SandboxOptions): Promise<RunningSan
   if (options.misbehave) record({ type: 'script', script: options.misbehave })
   const users = new Map([sandboxAccount, ...(options.users ?? [])].map((user) => [user.id, user]))
   const posts = new Map((options.posts ?? []).map((post) => [post.id, post]))
-  const opener = options.openLinks ? createLinkOpener() : undefined
+  const opener = options.openLinks === undefined ? undefined : createLinkOpener(options.openLinks)
   const server = serveSandbox({ clock: options.clock, state, record, users, posts, codes: new Map(), opener })
   await new Promise<void>((listening, failed) => {
     server.once('error', failed).listen(options.port ?? 0, '127.0.0.1', listening)

@@ -56,6 +56,7 @@ export function createAccess({ accounts, vault, x, clock }: AccessDeps) {
     async token(ws: string, account: string): Promise<AccessOutcome> {
       const stored = await accounts.token(account)
       if (!stored) return { kind: 'reconnect', detail: 'no token' }
+      if (stored.reconnect) return { kind: 'reconnect', detail: 'X did not take the last refresh' }
       const { version } = stored
       const tokens = await open(ws, account, stored.sealed, version).catch((error: unknown) => {
         log('error', 'access.unreadable', { account, reason: reasonOf(error) })
@@ -73,6 +74,7 @@ export function createAccess({ accounts, vault, x, clock }: AccessDeps) {
       }
       if (outcome.kind === 'not_done') return { kind: 'wait', waitMs }
       // A lost answer may have used the single-use refresh token up: a person decides, not a second call.
+      await accounts.markReconnect(account, version)
       return { kind: 'reconnect', detail: outcome.detail }
     },
   }

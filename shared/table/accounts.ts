@@ -30,6 +30,8 @@ export interface StoredToken {
   /** Campaign time. */
   expiresAt: number
   version: number
+  /** X does not take it any more, or may not: nothing is tried with it until a new one is stored. */
+  reconnect?: boolean
   /** Wall clock until which somebody is refreshing. */
   refreshUntilWall?: number
 }
@@ -94,6 +96,18 @@ export function createAccounts(table: Table) {
         ExpressionAttributeValues: { ':until': untilWall, ':version': version, ':now': nowWall },
       })
       return once(table.send(update), 'locked' as const, 'busy' as const)
+    },
+
+    /** Until a new token is stored, nobody asks X with this one again. */
+    async markReconnect(account: string, version: number): Promise<void> {
+      const update = new UpdateCommand({
+        TableName,
+        Key: keys.token(account),
+        UpdateExpression: 'SET reconnect = :yes',
+        ConditionExpression: 'version = :version',
+        ExpressionAttributeValues: { ':yes': true, ':version': version },
+      })
+      await once(table.send(update), undefined, undefined)
     },
 
     /** Makes the next use refresh first. */

@@ -142,7 +142,7 @@ export function createCampaigns(table: Table) {
     async runs(account: string): Promise<Run[]> {
       const runs: Run[] = []
       const { pk } = keys.run(account, '')
-      for await (const row of queryAll(table, directory, pk, 'RUN#')) runs.push(row as unknown as Run)
+      for await (const row of queryAll(table, directory, pk, 'RUN#', true)) runs.push(row as unknown as Run)
       return runs
     },
   }

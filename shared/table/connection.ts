@@ -24,7 +24,8 @@ const longestAnswer = 2_000_000
 
 /** Loaded when first needed: TLS is 10 ms of a cold start. */
 function open(origin: string): Socket {
-  const { protocol, hostname, port } = new URL(origin)
+  const { protocol, port, hostname: written } = new URL(origin)
+  const hostname = written.replace(/^\[|\]$/g, '')
   if (protocol === 'http:') return process.getBuiltinModule('node:net').connect(Number(port || 80), hostname)
   const { connect: connectTls } = process.getBuiltinModule('node:tls')
   return connectTls({ host: hostname, port: Number(port || 443), servername: hostname })
@@ -38,13 +39,14 @@ export function connect(origin: string): Connection {
   let usable = true
 
   socket.on('data', (chunk) => {
+    if (!waiting) return lose('an answer to nothing')
     received = received ? Buffer.concat([received, chunk]) : chunk
     const read = readAnswer(received)
     if (read === 'more' && received.length <= longestAnswer) return
     if (read === 'more' || read === 'broken') return lose('an answer that makes no sense')
     usable &&= !read.closes
     received = undefined
-    waiting?.settle({ kind: 'answered', status: read.status, body: read.body })
+    waiting.settle({ kind: 'answered', status: read.status, body: read.body })
   })
   socket.on('error', (error: NodeJS.ErrnoException) => lose(error.code ?? error.message))
   socket.on('close', () => lose('ECONNRESET'))
@@ -120,8 +122,9 @@ function readChunks(bytes: Buffer, start: number): Buffer | 'more' | 'broken' {
   for (let at = start; ; ) {
     const line = bytes.indexOf('\r\n', at)
     if (line < 0) return 'more'
-    const size = Number.parseInt(bytes.toString('latin1', at, line), 16)
-    if (Number.isNaN(size)) return 'broken'
+    const [digits] = /^[0-9a-f]{1,8}/i.exec(bytes.toString('latin1', at, line)) ?? []
+    if (digits === undefined) return 'broken'
+    const size = Number.parseInt(digits, 16)
     const [from, to] = [line + 2, line + 2 + size]
     if (bytes.length < to + 2) return 'more'
     if (size === 0) return Buffer.concat(chunks)

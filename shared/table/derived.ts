@@ -50,7 +50,9 @@ export function createDerived(table: Table) {
     )
   }
 
-  async function notice(item: Notice, ttl: number): Promise<void> {
+  async function notice(item: Notice): Promise<void> {
+    // From the notice's own time, never the wall's: a message's is cut to the hour, and its expiry must not tell more.
+    const ttl = Math.ceil(item.at / 1000) + noticeLifeSeconds
     await table.send(
       new PutCommand({
         TableName,
@@ -82,7 +84,7 @@ export function createDerived(table: Table) {
     try {
       if (derived.kind === 'first_read') await firstRead(derived)
       else if (derived.kind === 'visitor_day') await visitorDay(derived, nowSeconds + factLifeSeconds)
-      else await notice(derived.notice, nowSeconds + noticeLifeSeconds)
+      else await notice(derived.notice)
       remember(derived)
     } catch (error) {
       // It was there already, or an earlier read is: nothing to do.

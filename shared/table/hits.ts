@@ -74,19 +74,23 @@ export function createHitWriter({ put, spill, wall, onUntracked }: HitWriterOpti
   const nextKey = createBlockKeys()
 
   async function commit({ scope }: Group, hits: Hit[]): Promise<HitOutcome> {
-    const ttl = Math.floor(wall() / 1000) + keptSeconds
-    const block = blockOf(scope, hits, nextKey(scope, hits[0]!.t), ttl)
+    let block: StoredBlock | undefined
     try {
+      const ttl = Math.floor(wall() / 1000) + keptSeconds
+      block = blockOf(scope, hits, nextKey(scope, hits[0]!.t), ttl)
       await put(block)
       return 'stored'
-    } catch {
-      try {
-        await spill(block)
+    } catch (reason) {
+      if (
+        block &&
+        (await spill(block).then(
+          () => true,
+          () => false,
+        ))
+      )
         return 'spilled'
-      } catch (error) {
-        onUntracked(hits.length, error)
-        return 'untracked'
-      }
+      onUntracked(hits.length, reason)
+      return 'untracked'
     }
   }
 

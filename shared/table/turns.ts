@@ -210,6 +210,18 @@ export function createTurns(table: Table) {
       }
     },
 
+    /** Takes an attempt off its turn that no recipient's row knows. */
+    async release(turn: Turn, inFlight: InFlight, pacer: PacerState): Promise<void> {
+      const update = new UpdateCommand({
+        TableName: directory,
+        Key: keys.turn(turn.account),
+        UpdateExpression: 'SET n = :next, pacer = :pacer REMOVE inFlight',
+        ConditionExpression: 'inFlight.attempt = :attempt',
+        ExpressionAttributeValues: { ':next': turn.n + 1, ':pacer': pacer, ':attempt': inFlight.attempt },
+      })
+      await unlessRefused(table.send(update))
+    },
+
     /** A claim that no turn holds any more (tables restored to different moments): its outcome is unknown. */
     async disown(recipient: Recipient): Promise<void> {
       const update = new UpdateCommand({

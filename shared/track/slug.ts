@@ -25,7 +25,8 @@ export function isSlug(text: string): boolean {
 
 /** What a link's path names. A message's link carries its reader's stop token behind the slug: `/{slug}.{token}`. */
 export function readPath(path: string): { slug: string; token?: string } | undefined {
-  const [, slug = '', token] = /^\/([^.]*)(?:\.([\w-]{22}))?$/.exec(path) ?? []
+  // Some clients take the full stop or bracket behind a link for a part of it.
+  const [, slug = '', token] = /^\/([^.]*?)(?:\.([\w-]{22}))?[.,;:!?)]*$/.exec(path) ?? []
   if (!isSlug(slug)) return undefined
   return token === undefined ? { slug } : { slug, token }
 }

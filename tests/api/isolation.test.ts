@@ -34,6 +34,7 @@ const operations: Operation[] = Object.entries(paths).flatMap(([path, methods]) 
 const bodies: Record<string, unknown> = {
   createCampaign: aCampaign,
   createLink: { destination: 'https://carnets.example.org/' },
+  createSuppression: { x_user_id: '7000000009' },
   importRecipients: { recipients: [ada] },
   launchCampaign: {},
 }

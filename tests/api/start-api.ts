@@ -57,7 +57,7 @@ export async function startApi() {
   const clock: Clock = { wall: tick, campaign: tick, wallMs: (ms) => ms }
   const rows = { campaigns: createCampaigns(table), recipients: createRecipients(table), links: createLinks(table) }
   const rest = { accounts: createAccounts(table), totals: createTotals(table), turns: createTurns(table) }
-  const site = { publicUrl: env.publicUrl(), xApiUrl: 'http://127.0.0.1:4010' }
+  const site = { publicUrl: env.publicUrl(), xApiUrl: 'http://127.0.0.1:4010', stopSecret: async () => 'secret' }
   const deps: ApiDeps = { ...rows, ...rest, ...site, queue: createQueue(), clock }
 
   async function newKey(ws: string, scopes: string[]): Promise<string> {

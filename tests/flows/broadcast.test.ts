@@ -1,6 +1,6 @@
 /** A campaign's sends on real engines: tables, queue, sandbox X over HTTP, the real client. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PutCommand } from '@aws-sdk/lib-dynamodb'
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLaunch } from '../../functions/broadcast/launch.ts'
 import { createSend, type SendDeps } from '../../functions/broadcast/send/turn.ts'
@@ -519,6 +519,40 @@ describe('pauses and ends in flight', () => {
     await launch(campaign.id)
     await campaignIn(cmp, 'tracking')
     expect((await rowsOf(cmp)).map((row) => row.status)).toEqual(['unknown', 'sent'])
+  })
+
+  test('an attempt that no row knows, of tables restored to different moments, does not block the account', async () => {
+    const account = await connect()
+    const { cmp, ids } = await draft(account, 1)
+    await deps.turns.ensure(ws, account, clock.wall())
+    const inFlight = { ws, cmp, ordinal: 1, host, slug: 'gone', attempt: 'att_gone', deadlineWall: Date.now() - 1 }
+    await createTable().send(
+      new UpdateCommand({
+        TableName: env.table('directory'),
+        Key: keys.turn(account),
+        UpdateExpression: 'SET inFlight = :inFlight',
+        ExpressionAttributeValues: { ':inFlight': inFlight },
+      }),
+    )
+    await launch(cmp)
+    await campaignIn(cmp, 'tracking')
+    expect(await delivered(ids)).toHaveLength(1)
+  })
+
+  test('restarted where nobody outside can open links, with all settled, a campaign is tracked, not paused for ever', async () => {
+    const { cmp } = await draft(await connect(), 1)
+    await launch(cmp)
+    const { account, ...rest } = (await campaignIn(cmp, 'tracking'))!
+    const run = { ...keys.run(account, cmp), ws, cmp, cursor: 0, lastTurn: 0 }
+    const paused = { ...keys.campaign(ws, cmp), ...rest, account, state: 'paused' }
+    for (const [name, Item] of [
+      ['directory', run],
+      ['facts', paused],
+    ] as const)
+      await createTable().send(new PutCommand({ TableName: env.table(name), Item }))
+    const turn = (await deps.turns.load(account))!
+    await createSend({ ...deps, xApiUrl: 'https://api.x.com' })({ account, n: turn.n })
+    expect((await deps.campaigns.get(ws, cmp))!.state).toBe('tracking')
   })
 
   test('links nobody outside can open are never sent by the real X: the campaign pauses', async () => {

@@ -296,7 +296,7 @@ describe('OAuth', () => {
 })
 
 describe('links', () => {
-  it('opens those to this machine as X does', async () => {
+  it('opens those of the server it is told, as X does', async () => {
     const hits: string[] = []
     const target = createServer((req, res) => {
       hits.push(
@@ -307,9 +307,13 @@ describe('links', () => {
     })
     await new Promise<void>((listening) => target.listen(0, '127.0.0.1', listening))
     const opened = once(target, 'opened')
-    const x = await start({ openLinks: true })
     const { port } = target.address() as AddressInfo
-    await x.send('1', `Read http://127.0.0.1:${port}/abc. Or http://198.51.100.7/elsewhere`)
+    const x = await start({ openLinks: `http://127.0.0.1:${port}` })
+    // Neither elsewhere nor another address of this machine.
+    await x.send(
+      '1',
+      `Read http://127.0.0.1:${port}/abc. Or http://198.51.100.7/elsewhere, or http://localhost:${port}/abc`,
+    )
     await opened
     expect(hits.sort()).toEqual(['GET /abc Twitterbot', 'HEAD /abc ', 'HEAD /abc Chrome', 'HEAD /abc iPhone'])
     target.closeAllConnections()

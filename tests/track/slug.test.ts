@@ -28,6 +28,8 @@ describe('what a path names', () => {
   test('a slug, alone or with its reader’s stop token', () => {
     expect(readPath('/QgqrRszfKd')).toEqual({ slug: 'QgqrRszfKd' })
     expect(readPath(`/QgqrRszfKd.${token}`)).toEqual({ slug: 'QgqrRszfKd', token })
+    expect(readPath(`/QgqrRszfKd.${token}.`)).toEqual({ slug: 'QgqrRszfKd', token })
+    expect(readPath('/QgqrRszfKd.')).toEqual({ slug: 'QgqrRszfKd' })
   })
   test.each(['/favicon.ico', '/robots.txt', '/v1', `/a.${token}x`, `/a.${token}.b`, '/a/b', '/', `/p.${token}`])(
     'or, as %s, no link',

@@ -60,9 +60,9 @@ export function createSend(deps: SendDeps) {
     if (turn.inFlight) return await held(turn, turn.inFlight)
     const run = await nextRun(turn)
     if (run === undefined) return
-    if (!site.ok) return await pause(turn, run.campaign, 'public_url')
     const { pending } = run.candidates
     if (pending.length === 0) return await finish(turn, run.campaign, run.candidates)
+    if (!site.ok) return await pause(turn, run.campaign, 'public_url')
     const waitMs = await paceMs(turn)
     if (waitMs > longestWaitMs) return await again(turn, waitMs)
     if (waitMs > 0) await sleep(waitMs)
@@ -88,11 +88,13 @@ export function createSend(deps: SendDeps) {
     const leftMs = inFlight.deadlineWall - clock.wall()
     if (leftMs >= 0) return await again(turn, leftMs + 1000)
     const campaign = await campaigns.get(inFlight.ws, inFlight.cmp)
-    if (!campaign) throw new Error(`campaign ${inFlight.cmp} of an attempt is gone`)
     const at = clock.campaign()
     log('warn', 'message.unknown', { campaign: inFlight.cmp, ordinal: inFlight.ordinal, reason: 'no_receipt' })
     const settlement = { status: 'unknown' as const, reason: 'no_receipt', settledAt: at }
-    await attempt.close(turn, inFlight, campaign, settlement, afterSend(turn.pacer, at))
+    const pacer = afterSend(turn.pacer, at)
+    const closed = campaign ? await attempt.close(turn, inFlight, campaign, settlement, pacer) : 'lost'
+    // The row knows nothing of this attempt (tables restored to different moments): the account must go on all the same.
+    if (closed === 'lost') await turns.release(turn, inFlight, pacer)
     await again({ ...turn, n: turn.n + 1 }, 0)
   }
 
