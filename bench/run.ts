@@ -3,10 +3,14 @@
  * progress on stderr; the last line is JSON with `--json`. Ends with 1 when a budget is not kept, 2 when asked wrongly.
  */
 import budgets from './budgets.json' with { type: 'json' }
-import { benchColdStart } from './coldstart.ts'
-import { benchRedirect } from './redirect.ts'
 
-const benches = { redirect: benchRedirect, coldstart: benchColdStart }
+type Say = (text: string) => void
+
+/** Loaded when asked for: the cold start alone needs a development dependency. */
+const benches = {
+  redirect: async (say: Say) => (await import('./redirect.ts')).benchRedirect(say),
+  coldstart: async (say: Say) => (await import('./coldstart.ts')).benchColdStart(say),
+}
 type BenchName = keyof typeof benches
 type Budget = Record<string, { least?: number; most?: number }>
 
@@ -33,8 +37,13 @@ async function run(name: BenchName): Promise<number> {
 }
 
 const [name] = words
-if (words.length === 1 && isBench(name)) process.exitCode = await run(name)
-else {
+if (words.length === 1 && isBench(name)) {
+  process.exitCode = await run(name).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    console.error('This bench needs the development dependencies: run npm ci first.')
+    return 2
+  })
+} else {
   console.error(`Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json]`)
   process.exitCode = 2
 }

@@ -59,8 +59,14 @@ function credentialsOf(env: NodeJS.ProcessEnv): ServerOptions['credentials'] {
   return { clientId, clientSecret: X_CLIENT_SECRET || undefined, refreshToken }
 }
 
+function checkLogLevel(level: string | undefined): void {
+  if (level && !['debug', 'info', 'warn', 'error'].includes(level))
+    throw new StartError(`LOG_LEVEL=${level}: it must be debug, info, warn or error.`)
+}
+
 export function readOptions(env: NodeJS.ProcessEnv): ServerOptions {
   const credentials = credentialsOf(env)
+  checkLogLevel(env.LOG_LEVEL)
   const timeScale = Number(env.TIME_SCALE || 1)
   if (!(timeScale >= 1 && timeScale <= mostTimeScale))
     throw new StartError(`TIME_SCALE=${env.TIME_SCALE}: it must be a number from 1 to ${mostTimeScale}.`)

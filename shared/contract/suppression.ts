@@ -7,4 +7,6 @@ export const newSuppression = z
   })
   .meta({ id: 'NewSuppression' })
 
-export const suppression = z.object({ x_user_id: z.string(), suppressed: z.literal(true) }).meta({ id: 'Suppression' })
+export const suppressionPath = z.object({ x_user_id: z.string().regex(/^\d{1,20}$/) })
+
+export const suppression = z.object({ x_user_id: z.string(), suppressed: z.boolean() }).meta({ id: 'Suppression' })

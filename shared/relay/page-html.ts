@@ -75,7 +75,8 @@ function actionOf(place: string, { slug, operator }: Pick<PassItOnPage, 'slug' |
 }
 
 function button(lang: Language, channel: RelayChannel, main = false): string {
-  const words = say(lang, wordsIn(lang).channels[channel])
+  // Beside others there is room for the name alone.
+  const words = channel === 'x' && !main ? 'X' : say(lang, wordsIn(lang).channels[channel])
   return `<button${main ? ' class="main"' : ''} name="channel" value="${channel}">${words}</button>`
 }
 
@@ -139,7 +140,10 @@ ${text ? `<h2>${say(lang, words.toCopy)}</h2>\n<p class="copy">${escapeMarkup(`$
 <h2>${say(lang, words.elsewhere)}</h2>
 <form method="post" action="${escapeMarkup(actionOf(more.place, more))}">
 <input type="hidden" name="text" value="${escapeMarkup(text)}">
-<div class="more">${more.channels.map((one) => button(lang, one)).join('')}</div>
+<div class="more">${more.channels
+      .filter((one) => one !== channel)
+      .map((one) => button(lang, one))
+      .join('')}</div>
 </form>
 ${more.stopHref ? `<div class="quiet">${stopLink(lang, more.stopHref)}</div>` : ''}
 ${footer(lang)}`,

@@ -31,6 +31,7 @@ button,.go{display:flex;align-items:center;justify-content:center;width:100%;min
 .quiet{display:grid;grid-template-columns:1fr 1fr;gap:.6rem;margin:1.5rem 0 0;padding:1.25rem 0 0;border-top:1px solid var(--line)}
 .quiet :only-child{grid-column:1/-1}
 .quiet>*{background:none;border-color:transparent;color:var(--muted);font-weight:500;text-decoration:underline;text-underline-offset:.2em;padding:.6rem .25rem}
+.count+h2{margin-top:1.5rem}
 .count{padding:.8rem 1.1rem;margin:1.5rem 0 0;background:var(--soft);border-radius:.75rem;font-weight:600}
 .error{color:var(--bad);font-weight:600}
 footer{margin:1.5rem 0 0}

@@ -1,5 +1,5 @@
 /** Links, relays and suppressions: what the pages and the API read and write, through the SDK. */
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
 import type { Link, Relay, Suppression } from '../facts.ts'
 import { isConditionFailed, type Table, transact } from './client.ts'
@@ -57,6 +57,13 @@ export function createLinks(table: Table) {
       } catch (error) {
         if (!isConditionFailed(error)) throw error
       }
+    },
+
+    /** They asked to be written to again. */
+    async unsuppress(ws: string, token: string): Promise<'removed' | 'absent'> {
+      const Key = keys.suppression(ws, token)
+      const { Attributes } = await table.send(new DeleteCommand({ TableName, Key, ReturnValues: 'ALL_OLD' }))
+      return Attributes ? 'removed' : 'absent'
     },
 
     async isSuppressed(ws: string, token: string): Promise<boolean> {

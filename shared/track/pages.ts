@@ -54,6 +54,6 @@ function preferredLanguage(acceptLanguage = ''): 'fr' | 'en' {
 }
 
 const html = (language: string, words: string): string =>
-  `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+  `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">` +
   `<title>${words}</title><body style="font:1.1rem/1.5 system-ui;max-width:30rem;margin:20vh auto;padding:0 1rem">` +
   `<p>${words}</p></body></html>\n`

@@ -62,7 +62,8 @@ beforeAll(async () => {
   const { body: campaign } = await api.call('POST', '/v1/campaigns', { key, json: aCampaign })
   await api.call('POST', `/v1/campaigns/${campaign.id}/recipients`, { key, json: { recipients: [ada] } })
   const { body: link } = await api.call('POST', '/v1/links', { key, json: bodies.createLink })
-  ids = { id: campaign.id, slug: link.slug }
+  await api.call('POST', '/v1/suppressions', { key, json: bodies.createSuppression })
+  ids = { id: campaign.id, slug: link.slug, x_user_id: '7000000009' }
 })
 afterAll(() => api.stop())
 
@@ -91,7 +92,7 @@ describe.each(named.map((operation) => [`${operation.method} ${operation.path}`,
     test('is answered the same whether it exists elsewhere or nowhere', async () => {
       const known = await call(operation, api.own.key)
       const was = ids
-      ids = { id: 'cmp_00000000000000000000', slug: '0000000000' }
+      ids = { id: 'cmp_00000000000000000000', slug: '0000000000', x_user_id: '7000000008' }
       const unknown = await call(operation, api.own.key)
       const blank = (answer: Answer, id: string) => answer.text.replaceAll(id, '').replace(/req_\w+/g, '')
       expect(blank(known, was.id!)).toBe(blank(unknown, ids.id!))
