@@ -1,6 +1,7 @@
 /** A tracked link: looks it up, makes the hit durable, then answers 302. Nobody is kept waiting for a lost hit. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { env } from '../../shared/env.ts'
+import type { Link } from '../../shared/facts.ts'
 import { log, reasonOf } from '../../shared/log.ts'
 import { type Clock, clockFromEnv } from '../../shared/ports/clock.ts'
 import { createHitWriter, type HitWriter } from '../../shared/table/hits.ts'
@@ -29,8 +30,12 @@ export function createRedirect(needs: {
     const visit = readVisit(event)
     if (!named) return refuse('not_found')
     if (visit.method !== 'GET' && visit.method !== 'HEAD') return refuse('method_not_allowed')
-    const link = await find(named.slug, event.headers.host).catch(() => 'unavailable' as const)
-    if (link === 'unavailable') return refuse('unavailable')
+    let link: Link | undefined
+    try {
+      link = (await links.find(host, named.slug)) ?? (await findEarlier(named.slug, event.headers.host))
+    } catch {
+      return refuse('unavailable')
+    }
     if (link === undefined) return refuse('not_found')
     const t = clock.campaign()
     if (!isOpen(link, t)) return refuse('gone')
@@ -39,11 +44,10 @@ export function createRedirect(needs: {
     return redirectTo(link, visit, named.token)
   }
 
-  /** Under today's public host, else under the one the visitor came to: it was public when the link was sent. */
-  async function find(slug: string, asked: string | undefined) {
-    const link = await links.find(host, slug)
-    const earlier = link ? undefined : earlierHost(host, asked)
-    return earlier === undefined ? link : links.find(earlier, slug)
+  /** Under the host the visitor came to, which may have been the public one when the link was sent. */
+  async function findEarlier(slug: string, asked: string | undefined): Promise<Link | undefined> {
+    const earlier = earlierHost(host, asked)
+    return earlier === undefined ? undefined : links.find(earlier, slug)
   }
 }
 

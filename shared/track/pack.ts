@@ -21,31 +21,30 @@ interface Packed {
 export function packHits(hits: readonly Hit[]): string {
   const t = hits[0]?.t ?? 0
   const said = new Map<unknown, number>()
-  const place = (value: unknown): number | null => {
-    if (value === undefined) return null
-    const known = said.get(value)
-    if (known !== undefined) return known
-    said.set(value, said.size)
-    return said.size - 1
+  let rows = ''
+  for (const hit of hits) {
+    let row = `[${hit.t - t},${quote(hit.s)},${quote(hit.v)}`
+    let blanks = ''
+    // In the order of `shared`, written out: reading the fields by name in a loop takes twice the time of the rest.
+    for (const value of [hit.ua, hit.k, hit.w, hit.g, hit.sg, hit.r, hit.la, hit.co, hit.b, hit.o]) {
+      if (value === undefined) {
+        blanks += ',null'
+        continue
+      }
+      const place = said.get(value) ?? said.size
+      if (place === said.size) said.set(value, place)
+      row += `${blanks},${place}`
+      blanks = ''
+    }
+    rows += rows === '' ? `${row}]` : `,${row}]`
   }
-  const rows = hits.map((hit) => {
-    // Written out: a loop over `shared` here would take twice the time of the whole rest.
-    const row: unknown[] = [
-      hit.t - t,
-      hit.s,
-      hit.v,
-      place(hit.ua),
-      place(hit.k),
-      place(hit.w),
-      place(hit.g),
-      place(hit.sg),
-    ]
-    row.push(place(hit.r), place(hit.la), place(hit.co), place(hit.b), place(hit.o))
-    while (row.at(-1) === null) row.pop()
-    return row
-  })
-  const json = JSON.stringify({ t, said: [...said.keys()], rows })
-  return json.replaceAll("'", '\\u0027').replaceAll('"', "'")
+  return `{'t':${t},'said':${quote([...said.keys()])},'rows':[${rows}]}`
+}
+
+/** As JSON with `'` for quotes; slugs and visitors hold nothing to escape. */
+function quote(value: unknown): string {
+  if (typeof value === 'string' && /^[\w-]*$/.test(value)) return `'${value}'`
+  return JSON.stringify(value).replaceAll("'", '\\u0027').replaceAll('"', "'")
 }
 
 function unpackHits(text: string): Hit[] {
