@@ -4,7 +4,8 @@
  * The pipeline sends to sandbox X at X's pace in faster time; invented people read, relay and visit by real HTTP.
  * What is printed at the end is read back from the report.
  */
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Report } from '../shared/measure/report.ts'
@@ -63,7 +64,17 @@ function readArguments() {
   const scale = whole('scale', values.scale)
   if (scale < 1 || scale > mostScale) throw new TypeError(`--scale ${scale}: it must be from 1 to ${mostScale}`)
   if (values.lang !== 'fr' && values.lang !== 'en') throw new TypeError('--lang must be fr or en')
+  checkFolderOf(values.out)
   return { ...values, lang: values.lang as 'fr' | 'en', scale, figures }
+}
+
+/** Said at once, not after the whole campaign. */
+function checkFolderOf(out: string): void {
+  try {
+    accessSync(dirname(out), constants.W_OK)
+  } catch {
+    throw new TypeError(`--out ${out}: its folder cannot be written`)
+  }
 }
 
 type Arguments = ReturnType<typeof readArguments>

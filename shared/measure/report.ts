@@ -3,14 +3,12 @@
  * the same campaign, totals and time give the same report.
  */
 import type { BotReason, Campaign, CampaignState, Delivery, Privacy } from '../facts.ts'
+import type { TotalFields } from '../track/total-names.ts'
 import { type Coefficients, coefficientsOf, type Virality } from './coefficients.ts'
 import { leastRelays, wilson } from './interval.ts'
 import { fewReadersWarning, fewRelaysWarning, oneRelayerWarning, provisionalNotice } from './sentences.ts'
 import { spreadOf } from './spread.ts'
 import type { Text } from './words.ts'
-
-/** A total as the roll-up stores it; a field that is absent is zero. */
-export type TotalFields = Record<string, number>
 
 export interface RelayTotal {
   slug: string
@@ -192,7 +190,9 @@ export function buildReport({ campaign, totals, nowMs }: ReportInput): Report {
 }
 
 function headerOf(campaign: Campaign, nowMs: number): Header {
-  const provisional = campaign.state !== 'completed'
+  // Cancelled, it never completes, but the last message's clock runs out all the same.
+  const ended = campaign.state === 'cancelled' && nowMs > (campaign.movedAt ?? campaign.createdAt) + campaign.windowMs
+  const provisional = campaign.state !== 'completed' && !ended
   return {
     id: campaign.id,
     name: campaign.name,

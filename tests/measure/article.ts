@@ -1,7 +1,8 @@
 /** The article's campaign as the roll-up would leave it: what the tests of the report and its picture start from. */
 import { readFileSync } from 'node:fs'
 import type { Campaign } from '../../shared/facts.ts'
-import type { ReportInput, TotalFields } from '../../shared/measure/report.ts'
+import type { ReportInput } from '../../shared/measure/report.ts'
+import type { TotalFields } from '../../shared/track/total-names.ts'
 
 export const zipf50 = readFileSync(new URL('../fixtures/zipf50.txt', import.meta.url), 'utf8')
   .trim()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildReport } from '../../shared/measure/report.ts'
 import type { Text } from '../../shared/measure/words.ts'
-import { article, zipf50 } from './article.ts'
+import { article, campaign, zipf50 } from './article.ts'
 
 /** With ordinary spaces, as the design writes them. */
 const plain = (text: Text | null) => text && { fr: text.fr.replaceAll('\u202f', ' '), en: text.en }
@@ -155,4 +155,14 @@ test('whatever the totals, no NaN, no infinity, and intervals around their value
       expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     }),
   )
+})
+
+test('cancelled, a campaign is provisional until its last message’s clock has run out', () => {
+  const at = Date.UTC(2026, 0, 5)
+  const { windowMs } = campaign
+  const cancelled = { ...campaign, state: 'cancelled' as const, movedAt: at }
+  const totals = { campaign: {}, hours: {}, segments: {}, relays: [] }
+  const headerAt = (nowMs: number) => buildReport({ campaign: cancelled, totals, nowMs }).header
+  expect(headerAt(at + windowMs).provisional).toBe(true)
+  expect(headerAt(at + windowMs + 1)).toMatchObject({ provisional: false, notice: null })
 })
