@@ -6,8 +6,6 @@ import { Fault } from '../../shared/fault.ts'
 import type { ApiDeps, ApiEnv } from './context.ts'
 import { guarded, json, problems } from './route.ts'
 
-const dayMs = 86_400_000
-
 const createSuppression = createRoute({
   operationId: 'createSuppression',
   method: 'post',
@@ -31,7 +29,7 @@ export function addSuppressions(app: OpenAPIHono<ApiEnv>, { links, clock, stopSe
     const { x_user_id } = c.req.valid('json')
     const { ws } = c.var
     const token = stopToken(await stopSecret(), ws, x_user_id)
-    const at = Math.floor(clock.campaign() / dayMs) * dayMs
+    const at = clock.campaign()
     await links.suppress({ type: 'suppression', ws, token, source: 'operator', at })
     return c.json({ x_user_id, suppressed: true }, 201)
   })

@@ -55,7 +55,6 @@ const channels: RelayChannel[] = ['x', 'bluesky', 'linkedin', 'whatsapp', 'email
 /** These carry the text along, so that one press leads straight to the post, still to be edited. */
 const straight = new Set<RelayChannel>(['x', 'bluesky', 'whatsapp'])
 const longestText = 2000
-const dayMs = 86_400_000
 
 export function createPage(deps: PageDeps) {
   const { host, protocol } = new URL(deps.publicUrl)
@@ -150,8 +149,7 @@ export function createPage(deps: PageDeps) {
     const [ws, cmp, token] = name.split('.')
     const known = ws && cmp && token && /^[\w-]{22}$/.test(token) ? await deps.campaigns.get(ws, cmp) : undefined
     if (!ws || !token || !known) return html(404, notFoundPage({ lang }))
-    // The day alone: the moment would stand beside the hit that led here.
-    const at = Math.floor(deps.clock.campaign() / dayMs) * dayMs
+    const at = deps.clock.campaign()
     if (pressed) await deps.links.suppress({ type: 'suppression', ws, token, source: 'stop_page', at })
     const done = pressed || (await deps.links.isSuppressed(ws, token))
     return html(200, stopPage({ lang, sender: known.sender, token: name, done }))

@@ -26,6 +26,15 @@ export function isConditionFailed(error: unknown): boolean {
   return reasonsOf(error)?.includes('ConditionalCheckFailed') ?? false
 }
 
+/** A write that need not happen when its condition does not hold: it was done before, or is not called for any more. */
+export async function unlessRefused(write: Promise<unknown>): Promise<void> {
+  try {
+    await write
+  } catch (error) {
+    if (!isConditionFailed(error)) throw error
+  }
+}
+
 export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number]
 
 const mostTries = 8

@@ -4,11 +4,9 @@ import { env } from '../env.ts'
 import type { Notice } from '../facts.ts'
 import type { Derived, FirstRead, VisitorDayGrowth } from '../track/derive.ts'
 import { eachLimited, isConditionFailed, type Table } from './client.ts'
-import { keys } from './keys.ts'
+import { factLifeSeconds, keys } from './keys.ts'
 
 const atOnce = 8
-/** Visitor-days and notices stay as long as hit blocks. */
-export const factLifeSeconds = 400 * 86_400
 const noticeLifeSeconds = 90 * 86_400
 
 /** About 15 MB of ids. */

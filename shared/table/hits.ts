@@ -13,7 +13,7 @@ import { randomBytes } from 'node:crypto'
 import type { Hit, HitBlock } from '../facts.ts'
 import { classVersion } from '../track/classify.ts'
 import { packHits, unpackBlock } from '../track/pack.ts'
-import { hitLanes, type Key, keys } from './keys.ts'
+import { factLifeSeconds, hitLanes, type Key, keys } from './keys.ts'
 
 export interface HitScope {
   ws: string
@@ -45,7 +45,6 @@ export interface HitWriterOptions {
 
 const maxHits = 64
 const maxBytes = 64_000
-const keptSeconds = 400 * 86_400
 /**
  * Turns of the event loop before each write. The visitors of the last block ask again at once under load; with this
  * they go together (31 hits a block at 32 connections, 16 without), for some 20 µs.
@@ -76,7 +75,7 @@ export function createHitWriter({ put, spill, wall, onUntracked }: HitWriterOpti
   async function commit({ scope }: Group, hits: Hit[]): Promise<HitOutcome> {
     let block: StoredBlock | undefined
     try {
-      const ttl = Math.floor(wall() / 1000) + keptSeconds
+      const ttl = Math.floor(wall() / 1000) + factLifeSeconds
       block = blockOf(scope, hits, nextKey(scope, hits[0]!.t), ttl)
       await put(block)
       return 'stored'

@@ -40,6 +40,8 @@ export interface Key {
 
 const pad = (n: number, width: number): string => String(n).padStart(width, '0')
 
+/** How long hit blocks and visitor-days are kept. */
+export const factLifeSeconds = 400 * 86_400
 /** Hit blocks of one campaign are spread over this many partitions. */
 export const hitLanes = 16
 /** X's longest limit counts this many sends. */

@@ -2,8 +2,10 @@
 import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { env } from '../env.ts'
 import type { Link, Relay, Suppression } from '../facts.ts'
-import { isConditionFailed, type Table, transact } from './client.ts'
+import { isConditionFailed, type Table, transact, unlessRefused } from './client.ts'
 import { keys } from './keys.ts'
+
+const dayMs = 86_400_000
 
 export function createLinks(table: Table) {
   const TableName = env.table('facts')
@@ -49,14 +51,16 @@ export function createLinks(table: Table) {
       }
     },
 
-    /** At once and for good; saying it twice is saying it once. */
+    /**
+     * At once and for good; saying it twice is saying it once. Of the time the day alone is kept: the moment would stand
+     * beside the hit that led to the stop page.
+     */
     async suppress(suppression: Suppression): Promise<void> {
-      const Item = { ...keys.suppression(suppression.ws, suppression.token), ...suppression }
-      try {
-        await table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
-      } catch (error) {
-        if (!isConditionFailed(error)) throw error
-      }
+      const at = Math.floor(suppression.at / dayMs) * dayMs
+      const Item = { ...keys.suppression(suppression.ws, suppression.token), ...suppression, at }
+      await unlessRefused(
+        table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' })),
+      )
     },
 
     /** They asked to be written to again. */

@@ -16,8 +16,7 @@ import { type Derived, type DerivedById, deriveInto, firstReadId, visitorDayId }
 import type { TotalFields } from '../track/total-names.ts'
 import { createCampaigns } from './campaigns.ts'
 import { eachLimited, type Table } from './client.ts'
-import { factLifeSeconds } from './derived.ts'
-import { hitLanes, type Key, keys } from './keys.ts'
+import { factLifeSeconds, hitLanes, type Key, keys } from './keys.ts'
 import { asFact } from './stream.ts'
 import { queryAll } from './totals.ts'
 

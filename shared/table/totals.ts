@@ -11,7 +11,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { env } from '../env.ts'
 import { deltaAfter, type Folded, type FoldedTotal, type TotalDelta } from '../track/fold.ts'
 import { type TotalFields, totalNames } from '../track/total-names.ts'
-import { eachLimited, isConditionFailed, type Table, transact } from './client.ts'
+import { eachLimited, isConditionFailed, type Table, transact, unlessRefused } from './client.ts'
 import { type Key, keys } from './keys.ts'
 
 const atOnce = 8
@@ -103,14 +103,6 @@ export function createTotals(table: Table, wall: () => number = Date.now) {
     )
   }
 
-  async function unlessConditionFails(put: PutCommand): Promise<void> {
-    try {
-      await table.send(put)
-    } catch (error) {
-      if (!isConditionFailed(error)) throw error
-    }
-  }
-
   return {
     async apply(shard: string, folded: Folded): Promise<void> {
       const hasEnded = createHasEnded()
@@ -122,14 +114,16 @@ export function createTotals(table: Table, wall: () => number = Date.now) {
      * Exactness does not rest on it.
      */
     async checkpoint(shard: string, sequence: string, atWall: number): Promise<void> {
-      await unlessConditionFails(
-        new PutCommand({
-          TableName,
-          Item: { ...keys.shard(shard), sequence, atWall },
-          ConditionExpression: 'attribute_not_exists(pk) OR #sequence <= :sequence',
-          ExpressionAttributeNames: { '#sequence': 'sequence' },
-          ExpressionAttributeValues: { ':sequence': sequence },
-        }),
+      await unlessRefused(
+        table.send(
+          new PutCommand({
+            TableName,
+            Item: { ...keys.shard(shard), sequence, atWall },
+            ConditionExpression: 'attribute_not_exists(pk) OR #sequence <= :sequence',
+            ExpressionAttributeNames: { '#sequence': 'sequence' },
+            ExpressionAttributeValues: { ':sequence': sequence },
+          }),
+        ),
       )
     },
 
@@ -141,7 +135,9 @@ export function createTotals(table: Table, wall: () => number = Date.now) {
     /** Keeps a record that cannot be folded, whole, with the reason. The first word on it stays. */
     async bury(shard: string, sequence: string, reason: string, record: unknown, atWall: number): Promise<void> {
       const Item = { ...keys.deadLetter(shard, sequence), reason, record: JSON.stringify(record), atWall }
-      await unlessConditionFails(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }))
+      await unlessRefused(
+        table.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' })),
+      )
     },
 
     async deadLetters(): Promise<DeadLetter[]> {

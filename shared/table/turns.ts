@@ -10,7 +10,7 @@ import type { PacerState } from '../broadcast/pacer.ts'
 import { newPacer } from '../broadcast/pacer.ts'
 import { env } from '../env.ts'
 import type { Campaign, Link, Recipient } from '../facts.ts'
-import { isConditionFailed, reasonsOf, type Table, transact } from './client.ts'
+import { isConditionFailed, reasonsOf, type Table, transact, unlessRefused } from './client.ts'
 import { keys } from './keys.ts'
 import { queryAll } from './totals.ts'
 
@@ -332,14 +332,6 @@ export function createTurns(table: Table) {
         ExpressionAttributeValues: values,
       },
     }
-  }
-}
-
-async function unlessRefused(write: Promise<unknown>): Promise<void> {
-  try {
-    await write
-  } catch (error) {
-    if (!isConditionFailed(error)) throw error
   }
 }
 

@@ -43,10 +43,6 @@ export function classify(request: Request & Moment): BotReason | undefined {
   return request.operator ? 'operator' : undefined
 }
 
-export function isPerson(reason: BotReason | undefined): boolean {
-  return reason === undefined
-}
-
 const knownAgents = new Map<string, boolean>()
 const maxKnownAgents = 2000
 
