@@ -5,11 +5,10 @@ import { type RunningServer, startServer } from './server.ts'
 
 async function main(): Promise<void> {
   const options = readOptions(process.env)
-  const server = await startServer(options)
-  console.log(welcome(server, options.dataDir, options.credentials !== undefined))
+  let server: RunningServer | undefined
   let ending = false
   const end = () => {
-    if (ending) process.exit(1)
+    if (ending || !server) process.exit(1)
     ending = true
     // Time for what is under way; a second signal does not wait.
     server.stop().then(
@@ -17,8 +16,11 @@ async function main(): Promise<void> {
       () => process.exit(1),
     )
   }
+  // Before the start, which tells others that the server is there: from then on a signal must find us.
   process.on('SIGINT', end)
   process.on('SIGTERM', end)
+  server = await startServer(options)
+  console.log(welcome(server, options.dataDir, options.credentials !== undefined))
 }
 
 function welcome(server: RunningServer, dataDir: string, real: boolean): string {
